@@ -1,0 +1,1 @@
+"""Benchmarks of racecheck and its peers: ``python -m benchmarks`` prints one table."""

@@ -1,0 +1,1 @@
+"""Test files that the benchmarks run, each in a pytest session of its own."""

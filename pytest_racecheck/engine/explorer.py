@@ -1,0 +1,341 @@
+"""Explores one item: which interleavings to run, when to stop, and what the whole came to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck import strategy
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.errors import (
+    DeadlockFailure,
+    HangFailure,
+    NondeterministicFailure,
+    VacuousFailure,
+)
+from pytest_racecheck.engine.recorder import Recording
+from pytest_racecheck.engine.result import build_failure
+from pytest_racecheck.engine.runner import Runner, World
+from pytest_racecheck.engine.schedule import decode
+from pytest_racecheck.report.model import TestResult, Verdict
+from pytest_racecheck.shrink.minimise import Candidate, Tracking, minimise
+from pytest_racecheck.strategy.replay import Replay, TokenReplay
+from pytest_racecheck.strategy.serial import Serial
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.run import Run
+    from pytest_racecheck.engine.schedule import Schedule
+    from pytest_racecheck.settings import Settings
+
+#: A failure is replayed so often before it is reported.
+REPLAYS: Final = 10
+
+#: Real seconds for making a failing schedule simpler.
+SHRINK_SECONDS: Final = 1.5
+
+
+class RunApi:
+    """What a test says to the engine while it runs."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.interleaving = 0
+        self.outcomes: Counter[str] = Counter()
+        self.conditions: dict[str, bool] = {}
+        self._recorded: str | None = None
+
+    def point(self, label: str) -> None:
+        """An explicit scheduling point."""
+        me = current.thread
+        if me is not None and me.ident == real.get_ident() and not me.quiet:
+            me.scheduler.point(me, "point", label)
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """No preemption inside."""
+        me = current.thread
+        if me is None or me.ident != real.get_ident():
+            yield
+            return
+        me.atomic += 1
+        try:
+            yield
+        finally:
+            me.atomic = max(0, me.atomic - 1)
+
+    def outcome(self, value: object) -> None:
+        """How this interleaving came out; the last word counts."""
+        self._recorded = str(value)
+
+    def sometimes(self, condition: object, name: str) -> None:
+        """A condition that has to hold in some interleaving."""
+        self.conditions[name] = self.conditions.get(name, False) or bool(condition)
+
+    def begin(self, interleaving: int) -> None:
+        """A new interleaving starts."""
+        self.interleaving = interleaving
+        self._recorded = None
+
+    def count(self) -> None:
+        """The interleaving counts."""
+        if self._recorded is not None:
+            self.outcomes[self._recorded] += 1
+
+
+class Explorer:
+    """One item, from before its first fixture is set up until after the last one is torn down.
+
+    ``progress`` is told how many interleavings are done, how many a second, and how many threads they have.
+    """
+
+    def __init__(
+        self, settings: Settings, world: World, nodeid: str, progress: Callable[[int, float, int], None]
+    ) -> None:
+        digest = hashlib.blake2b(f"{settings.seed}:{nodeid}".encode(), digest_size=8).digest()
+        self._seed = int.from_bytes(digest, "big")
+        self._settings = settings
+        self._nodeid = nodeid
+        self._progress = progress
+        self._runner = Runner(settings, world, self._seed)
+        self._token = None if settings.replay is None else decode(settings.replay)
+        self._following: TokenReplay | None = None
+        self.api = RunApi(settings.seed)
+        #: What to raise to pytest, after `explore`.
+        self.failure: BaseException | None = None
+        self._failed = False
+
+    def open(self) -> None:
+        """Before the first fixture of interleaving 0; the calling thread becomes the main thread of the runs.
+
+        Raises InstrumentationError when racecheck can see nothing here.
+        """
+        try:
+            self._runner.open()
+            if self._token is None:
+                self._runner.begin(Serial(), serial=True)
+            else:
+                recording = Recording()
+                self._following = TokenReplay(self._token, recording)
+                self._runner.every_access_counts()
+                self._runner.begin(self._following, recording=recording)
+        except BaseException:
+            self._runner.close()
+            raise
+
+    def suspended(self) -> AbstractContextManager[None]:
+        """The calling thread is not controlled inside."""
+        return self._runner.suspended()
+
+    def before_tear_down(self) -> None:
+        """The call phase is over for good: what a failed run left does not get in the way of the fixtures any longer."""
+        if self._failed:
+            self._runner.unwind()
+
+    def close(self) -> None:
+        """After pytest's tear-down of the item, whatever happened before."""
+        self._runner.close()
+
+    def explore(self) -> TestResult:
+        """Runs the body of interleaving 0, then all the others, until one fails.
+
+        Raises only what ends the whole item: a skip, an interrupt. `failure` tells what the item fails with.
+        """
+        search = _Search(self._settings.interleavings if self._token is None else 1)
+        run = self._runner.call(set_up=False)
+        self.api.count()
+        search.count(run)
+        if not run.failed and self._token is None:
+            run = self._search(search)
+        elif run.failed and self._token is None:
+            run = self._record_serial(run)
+        search.stop()
+        with self.suspended():
+            return self._conclude(search, run)
+
+    def _search(self, search: _Search) -> Run:
+        random = Random(self._seed)
+        chosen = strategy.create(self._settings.strategy, random)
+        run = search.last
+        while search.done < self._settings.interleavings:
+            self.api.begin(search.done)
+            run = self._run(lambda: self._runner.begin(chosen))
+            self.api.count()
+            search.count(run)
+            self._progress(search.done, search.per_second, run.threads)
+            if run.failed:
+                search.stop()
+                return self._confirm(search, run)
+        return run
+
+    def _run(self, begin: Callable[[], None]) -> Run:
+        """One more interleaving: ends the one before, then begins, sets up and calls."""
+        if self._failed:
+            self._runner.unwind()
+        self._runner.tear_down()
+        self._runner.end()
+        begin()
+        run = self._runner.call(set_up=True)
+        self._failed = run.failed
+        return run
+
+    def _confirm(self, search: _Search, run: Run) -> Run:
+        """Replays a failure. Returns the last replay, recorded, which stays set up."""
+        if run.kind == "hang":
+            search.reproduced = (1, 1)
+            return run
+        same = 0
+        schedule = self._minimise(run)
+        for _ in range(REPLAYS - 1):
+            same += self._replay(Replay(schedule)).same_failure(run)
+        recorded = self._replay(Replay(schedule), Recording())
+        same += recorded.same_failure(run)
+        search.reproduced = (same, REPLAYS)
+        return recorded if recorded.same_failure(run) else run
+
+    def _minimise(self, run: Run) -> Schedule:
+        """The simplest schedule that fails as ``run`` did; its own if that can't be made to fail again."""
+
+        def attempt(schedule: Schedule) -> Candidate | None:
+            tracking = Tracking(schedule)
+            again = self._replay(tracking)
+            if not again.same_failure(run):
+                return None
+            return Candidate(again.schedule, again.preemptions, tuple(tracking.choices))
+
+        first = attempt(run.schedule)
+        return run.schedule if first is None else minimise(first, attempt, SHRINK_SECONDS).schedule
+
+    def _replay(self, strategy: Replay, recording: Recording | None = None) -> Run:
+        return self._run(lambda: self._runner.begin(strategy, recording=recording))
+
+    def _record_serial(self, run: Run) -> Run:
+        """Runs a failing serial interleaving once more, to record it. It stays as it is if it can't be repeated."""
+        self._failed = True
+        if run.kind == "hang":
+            return run
+        recorded = self._run(lambda: self._runner.begin(Serial(), serial=True, recording=Recording()))
+        return recorded if recorded.same_failure(run) else run
+
+    # ------------------------------------------------------------------ the result
+
+    def _conclude(self, search: _Search, run: Run) -> TestResult:
+        verdict: Verdict = "passed"
+        self._failed = run.failed
+        if run.failed:
+            verdict = self._verdict(search, run)
+            self.failure = self._raise_what(search, run, verdict)
+        vacuous = [name for name, held in self.api.conditions.items() if not held]
+        if self.failure is None and vacuous and self._token is None:
+            names = ", ".join(repr(name) for name in vacuous)
+            self.failure = VacuousFailure(
+                f"vacuous: {names} held in none of {search.done} interleavings (racecheck.sometimes): the test does not "
+                "reach what it is about; check the condition, or raise --interleavings"
+            )
+            verdict = "serial-failure"
+        return TestResult(
+            nodeid=self._nodeid,
+            verdict=verdict,
+            strategy=self._settings.strategy if self._token is None else "replay",
+            seed=self._settings.seed,
+            requested=search.requested,
+            interleavings=search.done,
+            distinct=len(search.traces),
+            exhaustive=False,
+            first_failure=search.done - 1 if run.failed else None,
+            seconds=search.seconds,
+            per_second=search.per_second,
+            failure=build_failure(self._nodeid, verdict, run, search.reproduced, self.failure) if run.failed else None,
+            outcomes=sorted(self.api.outcomes.items(), key=lambda item: (-item[1], item[0])),
+            notes=self._notes(search),
+            sometimes=vacuous,
+        )
+
+    def _verdict(self, search: _Search, run: Run) -> Verdict:
+        if run.kind in ("deadlock", "hang"):
+            return "deadlock" if run.kind == "deadlock" else "hang"
+        if self._token is not None:
+            return "race" if self._token else "serial-failure"
+        if search.done == 1:
+            return "serial-failure"
+        return "race" if search.reproduced[0] else "nondeterministic"
+
+    def _raise_what(self, search: _Search, run: Run, verdict: Verdict) -> BaseException:
+        if run.kind == "deadlock" and run.diagnosis is not None:
+            return DeadlockFailure("\n".join(run.diagnosis.lines))
+        if run.kind == "hang":
+            return HangFailure(
+                f"an interleaving did not end within {self._settings.timeout:g} s (--racecheck-timeout)\n{run.hang}"
+            )
+        assert run.error is not None
+        if verdict == "nondeterministic":
+            failure = NondeterministicFailure(
+                f"interleaving {search.done - 1} failed with {type(run.error).__name__}: {run.error}; replaying its "
+                f"schedule {REPLAYS} times did not show that again. The usual causes: state that survives from one "
+                "interleaving to the next (a module-level cache, a singleton), a clock or random numbers outside "
+                "racecheck's control, the order of a set, a thread that it does not control"
+            )
+            failure.__cause__ = run.error
+            return failure
+        return run.error
+
+    def _notes(self, search: _Search) -> list[str]:
+        notes = []
+        if search.threads < 2:
+            notes.append("starts no second thread: there is nothing to interleave")
+        if search.cut:
+            notes.append(
+                f"{search.cut} interleavings were cut after {self._settings.max_points} scheduling points "
+                "(ini racecheck_max_points)"
+            )
+        if search.uncontrolled:
+            notes.append("only partly controlled: threads waited for " + ", ".join(sorted(search.uncontrolled)))
+        following = self._following
+        if following is not None and (following.left is not None or following.unused):
+            path, kind, file, function, source, _ = following.left or next(iter(following.unused))
+            where = f"{kind} {source!r} in {function} ({file})" if source else f"the {kind} of thread {path}"
+            notes.append(f"the replay left its track at {where}: the code has changed there, or the test is another one")
+        return notes
+
+
+class _Search:
+    """The books of one exploration."""
+
+    def __init__(self, requested: int) -> None:
+        self.requested = requested
+        self.done = 0
+        self.traces: set[int] = set()
+        self.threads = 0
+        self.cut = 0
+        self.uncontrolled: set[str] = set()
+        self.reproduced = (1, 1)
+        self.last: Run
+        self._began = real.monotonic()
+        self._ended: float | None = None
+
+    def count(self, run: Run) -> None:
+        """One more interleaving is over."""
+        self.done += 1
+        self.last = run
+        self.traces.add(run.trace)
+        self.threads = max(self.threads, run.threads)
+        self.cut += run.kind == "limit"
+        self.uncontrolled.update(run.uncontrolled)
+
+    def stop(self) -> None:
+        """The search is over; replays and reports don't count."""
+        if self._ended is None:
+            self._ended = real.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Real seconds of the search so far."""
+        return (self._ended or real.monotonic()) - self._began
+
+    @property
+    def per_second(self) -> float:
+        """Interleavings per real second."""
+        return self.done / max(self.seconds, 1e-9)

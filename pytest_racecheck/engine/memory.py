@@ -1,0 +1,150 @@
+"""Shared memory: which accesses matter, and the scheduling point before each of those that do.
+
+Only a location that two threads touch, at least one of them writing, while both are alive, can make the order of two
+accesses matter. What the runs of an item show about that is kept by access, that is by place in the code, and only
+grows: an access that met a shared location once is a scheduling point from then on, whatever it touches.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_racecheck.engine import current
+from pytest_racecheck.engine.operation import UNKNOWN
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Access
+    from pytest_racecheck.engine.thread import ControlledThread
+
+
+class AccessRecorder(Protocol):
+    """Told of every access to a shared location in a run that is replayed for its report."""
+
+    def access(self, thread: ControlledThread, access: Access, owner: object, key: object) -> None:
+        """``thread`` carries the access out now."""
+
+
+class Location:
+    """One attribute, global, variable or container of one run."""
+
+    __slots__ = ("accesses", "keeper", "many", "readers_hash", "shared", "thread", "writer_hash", "written")
+
+    def __init__(self, thread: ControlledThread) -> None:
+        self.thread = thread
+        self.many = False
+        self.written = False
+        self.shared = False
+        self.accesses: set[Access] = set()
+        #: Keeps the id in the location's key from being used again: the owner, or a weak reference that drops it.
+        self.keeper: Any = None
+        #: State in terms of the operations that led to it, for counting traces.
+        self.writer_hash = 0
+        self.readers_hash = 0
+
+
+class Memory:
+    """The locations of one item: `begin_run` forgets those of the last run, but not which accesses matter."""
+
+    def __init__(self, gil: bool) -> None:
+        self._gil = gil
+        self._locations: dict[object, Location] = {}
+        self._flagged: list[Access] = []
+        #: Names with accesses whose receiver is unknown: every access to them may be to the same location.
+        self._unknown_names: set[str] = set()
+        self.recorder: AccessRecorder | None = None
+        #: Every access is a scheduling point, whether it is known to matter or not: for following a token.
+        self.every_access = False
+
+    @property
+    def shared_accesses(self) -> int:
+        """How many accesses have turned out to matter so far."""
+        return len(self._flagged)
+
+    def begin_run(self) -> None:
+        """A new run: other objects, other locations."""
+        self._locations = {}
+
+    def close(self) -> None:
+        """Forgets everything that the item's runs showed."""
+        for access in self._flagged:
+            access.shared = False
+        self._flagged.clear()
+        self._locations = {}
+        self._unknown_names.clear()
+
+    def switch_opportunity(self) -> None:
+        """Under the `gil` model: the interpreter may switch here, so the next access can be preceded by others."""
+        thread = current.thread
+        if thread is not None:
+            thread.switchable = True
+
+    def access(self, access: Access, owner: object, key: object, also: object | None) -> None:
+        """The running thread is about to carry out ``access``; a scheduling point if that can matter.
+
+        Raises Unwind when the run is over for this thread.
+        """
+        me = current.thread
+        assert me is not None
+        if owner is UNKNOWN:
+            self._unknown_names.add(access.name)
+            location = self._locate(me, access, access.name, None)
+        elif access.container:
+            location = self._locate(me, access, id(owner), owner)
+        else:
+            if also is not None:
+                self._locate(me, access, (id(also), access.name), also)
+            location = self._locate(me, access, (id(owner), access.name), owner)
+            if access.name in self._unknown_names:
+                self._locate(me, access, access.name, None)
+        scheduler = me.scheduler
+        if access.shared or self.every_access:
+            scheduler.point(me, access.kind, access)
+        else:
+            scheduler.passing(me, access.kind, access)
+        if self.recorder is not None:
+            self.recorder.access(me, access, owner, key)
+        if access.writes:
+            me.idle = me.naps = 0
+            me.state_hash = location.writer_hash = hash((me.state_hash, location.writer_hash, location.readers_hash))
+            location.readers_hash = 0
+        else:
+            me.state_hash = hash((me.state_hash, location.writer_hash))
+            location.readers_hash ^= me.state_hash
+            scheduler.looked(me)
+        if self._gil:
+            me.switchable = False
+
+    def _locate(self, me: ControlledThread, access: Access, key: object, owner: object | None) -> Location:
+        location = self._locations.get(key)
+        if location is None:
+            location = self._locations[key] = Location(me)
+            location.keeper = self._keep(key, owner)
+        elif location.shared:
+            if not access.shared:
+                self._flag(access)
+            return location
+        location.accesses.add(access)
+        if access.writes:
+            location.written = True
+        if location.thread is not me:
+            location.many = True
+        if location.many and location.written:
+            location.shared = True
+            for other in location.accesses:
+                self._flag(other)
+        return location
+
+    def _flag(self, access: Access) -> None:
+        if not access.shared:
+            access.shared = True
+            self._flagged.append(access)
+
+    def _keep(self, key: object, owner: object | None) -> object:
+        if owner is None:
+            return None
+        locations = self._locations
+        try:
+            return weakref.ref(owner, lambda _: locations.pop(key, None))
+        except TypeError:
+            return owner

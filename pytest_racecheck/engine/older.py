@@ -1,0 +1,46 @@
+"""Locks that are older than the stand-ins and stay real: no thread is preempted while it holds one.
+
+A thread parked with such a lock in its hands would block the next one for real, where the scheduler can't see it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pytest_racecheck.engine import real
+
+_rlock_type = type(real.rlock())
+_held: list[Callable[[], bool]] = []
+
+
+def find() -> None:
+    """Collects the locks in the standard library's modules and in the handlers that `logging` knows already."""
+    _held.clear()
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in sys.stdlib_module_names and name != "__main__":
+            for value in list(getattr(module, "__dict__", {}).values()):
+                _add(value)
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        for reference in list(logging._handlerList):
+            handler = reference()
+            _add(getattr(handler, "lock", None))
+
+
+def _add(value: Any) -> None:
+    # What is locked now is locked for reasons of its own (a thread's sentinel), not because of a critical section.
+    if isinstance(value, _rlock_type):
+        if not value._is_owned():
+            _held.append(value._is_owned)
+    elif isinstance(value, real.lock_type) and not value.locked():
+        _held.append(value.locked)
+
+
+def held() -> bool:
+    """Whether the calling thread holds one of them (or, for a plain lock, any thread does)."""
+    for is_held in _held:
+        if is_held():
+            return True
+    return False

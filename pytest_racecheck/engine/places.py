@@ -1,0 +1,53 @@
+"""Where in the code of the user a thread is at the moment."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import threading
+from types import CodeType, FrameType
+from typing import Final
+
+from pytest_racecheck.engine.operation import Site
+
+_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_TUTORIAL: Final = os.path.join(_OWN, "tutorial") + os.sep
+_STANDARD: Final = os.path.dirname(os.path.abspath(threading.__file__)) + os.sep
+_PACKAGES: Final = os.path.join(_STANDARD, "site-packages") + os.sep
+
+_sites: dict[tuple[CodeType, int], Site] = {}
+
+
+def is_users(file: str) -> bool:
+    """Whether a file is neither the standard library's nor ours (the tutorial's programs count as the user's)."""
+    if file.startswith(_OWN):
+        return file.startswith(_TUTORIAL)
+    return not file.startswith("<frozen") and (not file.startswith(_STANDARD) or file.startswith(_PACKAGES))
+
+
+def site_of(frame: FrameType | None) -> Site | None:
+    """The innermost place outside the standard library and racecheck, None if there is none."""
+    while frame is not None and not is_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    key = (frame.f_code, frame.f_lasti)
+    site = _sites.get(key)
+    if site is None:
+        site = _sites[key] = _site(frame)
+    return site
+
+
+def current_site() -> Site | None:
+    """`site_of` the calling thread."""
+    return site_of(sys._getframe(1))
+
+
+def _site(frame: FrameType) -> Site:
+    code = frame.f_code
+    line = frame.f_lineno or 0
+    text = linecache.getline(code.co_filename, line)
+    stripped = text.strip()
+    column = len(text) - len(text.lstrip())
+    return Site(code.co_filename, line, column, line, column + len(stripped), code.co_qualname, stripped)

@@ -1,0 +1,50 @@
+"""The originals of everything that the stand-ins replace.
+
+Captured when this module is first imported, which is before anything is installed. The engine itself uses these
+names and no others, so that it never schedules its own locks and clocks.
+"""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+
+from _queue import SimpleQueue as simple_queue
+
+allocate_lock = _thread.allocate_lock
+lock_type = _thread.LockType
+rlock = _thread.RLock
+get_ident = _thread.get_ident
+start_new_thread = _thread.start_new_thread
+timeout_max = threading.TIMEOUT_MAX
+
+thread_start = threading.Thread.start
+thread_join = threading.Thread.join
+
+sleep = time.sleep
+monotonic = time.monotonic
+monotonic_ns = time.monotonic_ns
+perf_counter = time.perf_counter
+perf_counter_ns = time.perf_counter_ns
+time_ = time.time
+time_ns = time.time_ns
+
+__all__ = [
+    "allocate_lock",
+    "get_ident",
+    "lock_type",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "rlock",
+    "simple_queue",
+    "sleep",
+    "start_new_thread",
+    "thread_join",
+    "thread_start",
+    "time_",
+    "time_ns",
+    "timeout_max",
+]

@@ -1,0 +1,135 @@
+"""From what the engine has in its hands to what a report needs: plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_racecheck.engine.peek import show
+from pytest_racecheck.engine.schedule import encode
+from pytest_racecheck.report.model import Failure, Preemption, Step, ThreadReport, Verdict
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Site
+    from pytest_racecheck.engine.recorder import Recorded, Recording, Switch
+    from pytest_racecheck.engine.run import Run
+    from pytest_racecheck.engine.thread import ControlledThread
+
+
+def build_failure(
+    nodeid: str, verdict: Verdict, run: Run, reproduced: tuple[int, int], raised: BaseException | None
+) -> Failure:
+    """The failure of a run that was recorded (with less detail if it was not)."""
+    recording = run.recording
+    diagnosis = run.diagnosis
+    failure = Failure(
+        kind=verdict,
+        exception=type(raised).__name__ if raised is not None else "",
+        message=_first_line(raised),
+        token=_token(run, recording),
+        reproduced=reproduced,
+    )
+    if recording is not None:
+        failure.preemptions = [_preemption(switch) for switch in recording.switches if switch.can_go_on]
+        failure.steps = _steps(recording)
+        failure.threads = _threads(recording)
+    if diagnosis is not None:
+        failure.threads = diagnosis.threads
+        failure.cause = diagnosis.kind
+        failure.message = diagnosis.cycle
+        failure.details = diagnosis.details
+        failure.advice = diagnosis.advice
+    return failure
+
+
+def _first_line(error: BaseException | None) -> str:
+    text = "" if error is None else str(error)
+    return text.partition("\n")[0]
+
+
+def _token(run: Run, recording: Recording | None) -> str:
+    if recording is None:
+        return ""
+    entries = []
+    for path, ops, target in run.schedule:
+        mark = recording.marks.get((path, ops))
+        if mark is not None:
+            entries.append((mark, target))
+    return encode(entries)
+
+
+def _preemption(switch: Switch) -> Preemption:
+    site = switch.site
+    return Preemption(
+        thread=switch.source.label,
+        file=site.file if site else "",
+        line=site.line if site else 0,
+        source=site.source if site else "",
+        to=switch.target.label,
+    )
+
+
+def _steps(recording: Recording) -> list[Step]:
+    reasons = {switch.after: switch for switch in recording.switches}
+    steps = []
+    for number, operation in enumerate(recording.operations):
+        switch = reasons.get(number + 1)
+        if not operation.shared and switch is None:
+            continue
+        site = operation.site
+        steps.append(
+            Step(
+                n=len(steps) + 1,
+                thread=operation.thread.label,
+                file=site.file if site else "",
+                line=site.line if site else 0,
+                column=site.column if site else 0,
+                source=site.source if site else "",
+                operation=operation.kind,
+                resource=_resource(operation, site),
+                before=operation.before,
+                after=operation.after,
+                switch=_reason(switch) if switch is not None else None,
+            )
+        )
+    return steps
+
+
+def _resource(operation: Recorded, site: Site | None) -> str:
+    if operation.name:
+        return operation.name
+    resource = operation.resource
+    if isinstance(resource, str):
+        return resource
+    label = getattr(resource, "label", None) or getattr(resource, "name", None)
+    if isinstance(label, str):
+        return label
+    return site.source if site is not None else show(resource)
+
+
+def _reason(switch: Switch) -> str:
+    if switch.can_go_on:
+        return "preempted"
+    if switch.kind == "end":
+        return "ended"
+    if switch.kind == "sleep":
+        return "sleeps"
+    owner = getattr(switch.resource, "owner", None)
+    if owner is not None:
+        return f"blocked on a lock held by {owner.label}"
+    label = getattr(switch.resource, "label", None)
+    return f"waits for {label}" if label is not None else "blocked"
+
+
+def _threads(recording: Recording) -> list[ThreadReport]:
+    seen: dict[ControlledThread, None] = {}
+    for operation in recording.operations:
+        seen.setdefault(operation.thread)
+    return [
+        ThreadReport(
+            id=thread.label,
+            name=thread.name,
+            function=thread.function or "test",
+            state="finished" if thread.ended else "alive",
+        )
+        for thread in sorted(seen, key=lambda thread: thread.index)
+    ]

@@ -1,0 +1,54 @@
+"""What one interleaving came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pytest_racecheck.detect.deadlock import Diagnosis
+    from pytest_racecheck.engine.recorder import Recording
+    from pytest_racecheck.engine.schedule import Schedule
+
+Kind = Literal["passed", "failed", "deadlock", "hang", "limit"]
+
+
+@dataclass(slots=True)
+class Run:
+    """One interleaving, over. ``trace`` names its class: equivalent interleavings have the same."""
+
+    kind: Kind
+    error: BaseException | None
+    thread: str
+    diagnosis: Diagnosis | None
+    hang: str
+    schedule: Schedule
+    preemptions: int
+    points: int
+    threads: int
+    trace: int
+    uncontrolled: tuple[str, ...]
+    recording: Recording | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the interleaving broke the test."""
+        return self.kind in ("failed", "deadlock", "hang")
+
+    def same_failure(self, other: Run) -> bool:
+        """Whether both broke the test in the same way: the same exception at the same place, or the same deadlock."""
+        if self.kind != other.kind:
+            return False
+        if self.kind == "deadlock":
+            mine, its = self.diagnosis, other.diagnosis
+            return mine is not None and its is not None and mine.kind == its.kind
+        return type(self.error) is type(other.error) and _place(self.error) == _place(other.error)
+
+
+def _place(error: BaseException | None) -> tuple[str, int] | None:
+    trace = None if error is None else error.__traceback__
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code.co_filename, trace.tb_lineno

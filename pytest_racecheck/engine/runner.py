@@ -1,0 +1,296 @@
+"""Carries out the interleavings of one item, one at a time, and says what each came to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_racecheck import instrument
+from pytest_racecheck.detect.deadlock import BlockedThread, Diagnosis, diagnose
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.clock import Origin
+from pytest_racecheck.engine.environment import Environment
+from pytest_racecheck.engine.errors import Unwind
+from pytest_racecheck.engine.memory import Memory
+from pytest_racecheck.engine.places import is_users
+from pytest_racecheck.engine.run import Kind, Run
+from pytest_racecheck.engine.scheduler import Scheduler
+from pytest_racecheck.engine.watchdog import WATCHDOG
+from pytest_racecheck.primitives import origin as lock_origin
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pytest_racecheck.engine.recorder import Recording
+    from pytest_racecheck.engine.thread import ControlledThread
+    from pytest_racecheck.settings import Settings
+    from pytest_racecheck.strategy.base import Strategy
+
+
+class World(Protocol):
+    """One marked item, as the engine sees it."""
+
+    def set_up(self) -> None:
+        """Fresh function-scoped fixtures."""
+
+    def call(self) -> None:
+        """The test body; raises what it raises."""
+
+    def tear_down(self) -> None:
+        """The item's own fixtures, none of a wider scope."""
+
+    def is_outcome(self, exc: BaseException) -> bool:
+        """Whether ``exc`` ends the whole item (skip, interrupt, ...) instead of failing an interleaving."""
+
+
+class Runner:
+    """`open`, then `begin`, `call` and `end` for each interleaving, then `close`.
+
+    The world sets up the first interleaving and tears down the last one itself, between `begin` and `call`, and after
+    `call`. The thread that calls is the main thread of every run.
+    """
+
+    def __init__(self, settings: Settings, world: World, seed: int) -> None:
+        self._settings = settings
+        self._world = world
+        self._environment = Environment(seed)
+        self._memory = Memory(gil=settings.model == "gil")
+        self._instrumentation: instrument.Instrumentation | None = None
+        self._origin = Origin()
+        self._scheduler: Scheduler | None = None
+        self._diagnosis: Diagnosis | None = None
+        self._recording: Recording | None = None
+
+    def open(self) -> None:
+        """Takes hold of the process. Raises InstrumentationError when nothing could be seen here."""
+        self._instrumentation = instrument.create()
+        self._environment.open()
+        opportunity = self._memory.switch_opportunity if self._settings.model == "gil" else None
+        scope = instrument.Scope(self._settings.include, self._settings.exclude)
+        self._instrumentation.open(scope, self._memory.access, opportunity)
+
+    def begin(self, strategy: Strategy, *, serial: bool = False, recording: Recording | None = None) -> None:
+        """From here on the calling thread is controlled, and so is every thread that it starts."""
+        assert self._instrumentation is not None
+        self._environment.begin_run()
+        self._memory.begin_run()
+        self._memory.recorder = self._recording = recording
+        self._diagnosis = None
+        strategy.begin()
+        scheduler = Scheduler(
+            strategy,
+            self._origin,
+            self,
+            max_points=self._settings.max_points,
+            serial=serial,
+            recorder=recording,
+        )
+        self._scheduler = scheduler
+        current.concurrent = False
+        current.thread = scheduler.main
+        self._instrumentation.enter_thread()
+        WATCHDOG.arm(scheduler, self._settings.timeout)
+
+    def every_access_counts(self) -> None:
+        """Makes each access a scheduling point, known to matter or not."""
+        self._memory.every_access = True
+
+    def call(self, *, set_up: bool) -> Run:
+        """Runs the test body, after setting the world up if asked. Raises only what ends the whole item."""
+        scheduler = self._scheduler
+        assert scheduler is not None
+        error: BaseException | None = None
+        try:
+            if set_up:
+                self._world.set_up()
+            self._world.call()
+            scheduler.drain()
+        except Unwind:
+            pass
+        except BaseException as caught:
+            if self._ends_item(caught, scheduler):
+                raise
+            if scheduler.stuck is None:
+                error = caught
+        scheduler.main_continues()
+        WATCHDOG.disarm()
+        if isinstance(scheduler.interrupt, BaseException) and not scheduler.signalled:
+            raise scheduler.interrupt
+        scheduler.strategy.end(scheduler.points)
+        with self.suspended():
+            return self._judge(scheduler, error)
+
+    def _ends_item(self, caught: BaseException, scheduler: Scheduler) -> bool:
+        if isinstance(caught, KeyboardInterrupt) and scheduler.signalled:
+            return False  # the watchdog's signal, not a person's
+        return self._world.is_outcome(caught)
+
+    def _judge(self, scheduler: Scheduler, error: BaseException | None) -> Run:
+        kind: Kind = "passed"
+        thread = "main"
+        if scheduler.stuck == "hang":
+            kind = "hang"
+        elif scheduler.failures:
+            # What an exception in a thread leads to elsewhere (a wait that never ends, say) is its consequence.
+            culprit, error = scheduler.failures[0]
+            kind, thread = "failed", culprit.label
+            error.__traceback__ = _without_ours(error.__traceback__)
+        elif scheduler.stuck == "deadlock":
+            kind = "deadlock"
+        elif scheduler.stuck == "limit":
+            kind = "limit"
+        elif error is not None:
+            kind = "deadlock" if self._is_deadlocked(scheduler) else "failed"
+        elif self._is_deadlocked(scheduler):
+            kind = "deadlock"  # nobody joined the threads that block each other
+        if self._recording is not None:
+            self._recording.finish()
+        return Run(
+            kind=kind,
+            error=error if kind == "failed" else None,
+            thread=thread,
+            diagnosis=self._diagnosis if kind == "deadlock" else None,
+            hang=scheduler.hang_stacks,
+            schedule=tuple(scheduler.deviations),
+            preemptions=scheduler.preemptions,
+            points=scheduler.points,
+            threads=len(scheduler.threads),
+            trace=hash(tuple(sorted((thread.path, thread.state_hash) for thread in scheduler.threads))),
+            uncontrolled=tuple(sorted(scheduler.external.places)),
+            recording=self._recording,
+        )
+
+    def _is_deadlocked(self, scheduler: Scheduler) -> bool:
+        """Whether threads that are left wait for each other's locks in a circle. Diagnoses it if so."""
+        waiting = {
+            thread: thread.waits.owner
+            for thread in scheduler.threads
+            if thread.slot < 0 and not thread.ended and thread.deadline is None and _is_lock(thread.waits)
+        }
+        for start in waiting:
+            thread, steps = waiting.get(start), 0
+            while thread is not None and thread is not start and steps < len(waiting):
+                thread, steps = waiting.get(thread), steps + 1
+            if thread is start:
+                self._diagnosis = _diagnose(scheduler, [each for each in scheduler.threads if each in waiting])
+                return True
+        return False
+
+    # ------------------------------------------------------------------ what the scheduler tells
+
+    def thread_begins(self, thread: ControlledThread) -> None:
+        """Instrumentation by thread."""
+        assert self._instrumentation is not None
+        self._instrumentation.enter_thread()
+
+    def thread_ends(self, thread: ControlledThread) -> None:
+        """Instrumentation by thread."""
+        assert self._instrumentation is not None
+        self._instrumentation.leave_thread()
+
+    def stuck(self, scheduler: Scheduler) -> None:
+        """The threads are still where they got stuck: the moment to look at them."""
+        if scheduler.stuck == "deadlock":
+            self._diagnosis = _diagnose(scheduler, [thread for thread in scheduler.threads if not thread.ended])
+
+    # ------------------------------------------------------------------ ends
+
+    def unwind(self) -> None:
+        """Ends the threads that the interleaving left, so that nothing stands in the way of its tear-down."""
+        scheduler = self._scheduler
+        if scheduler is not None:
+            scheduler.unwind()
+
+    def tear_down(self) -> None:
+        """Lets the world tear down, under control, so that fixtures can still talk to their threads."""
+        scheduler = self._scheduler
+        assert scheduler is not None
+        WATCHDOG.arm(scheduler, self._settings.timeout)
+        try:
+            self._world.tear_down()
+        except Unwind:
+            scheduler.main_continues()
+        finally:
+            WATCHDOG.disarm()
+
+    def end(self) -> None:
+        """Ends the run: its threads, the locks that it left held, the control of the calling thread."""
+        scheduler = self._scheduler
+        if scheduler is None:
+            return
+        assert self._instrumentation is not None
+        scheduler.main_continues()
+        scheduler.unwind()
+        for thread in scheduler.threads:
+            for lock in list(thread.held):
+                lock.abandon()
+        self._instrumentation.leave_thread()
+        current.thread = None
+        current.concurrent = False
+        self._scheduler = None
+
+    def close(self) -> None:
+        """Lets go of the process. Harmless when called twice, and when `open` failed."""
+        WATCHDOG.disarm()
+        try:
+            self.end()
+        finally:
+            current.thread = None
+            current.concurrent = False
+            if self._instrumentation is not None:
+                self._instrumentation.close()
+                self._instrumentation = None
+            self._memory.close()
+            lock_origin.forget()
+            self._environment.close()
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """The calling thread is not controlled inside."""
+        scheduler = self._scheduler
+        if scheduler is None or scheduler.main.ident != real.get_ident():
+            yield
+            return
+        scheduler.main.quiet += 1
+        try:
+            yield
+        finally:
+            scheduler.main.quiet -= 1
+
+
+def _is_lock(resource: object) -> bool:
+    # The lock that Condition.wait() makes for one waiter is held by that waiter, yet released by whoever notifies.
+    return hasattr(resource, "owner") and getattr(resource, "origin", None) is not lock_origin.Origin.waiter
+
+
+def _diagnose(scheduler: Scheduler, threads: list[ControlledThread]) -> Diagnosis:
+    frames = sys._current_frames()
+    blocked = []
+    for thread in threads:
+        resource = thread.waits if thread.waits is not None else thread.resource
+        owner = getattr(resource, "owner", None)
+        if owner is None and thread.kind == "join":
+            owner, resource = resource, getattr(resource, "thread", resource)
+        blocked.append(
+            BlockedThread(
+                id=thread.label,
+                name=thread.name,
+                function=thread.function or "test",
+                operation=thread.kind,
+                resource=resource,
+                holds=list(thread.held.items()),
+                frame=frames.get(thread.ident or 0),
+                owner_ids=[] if owner is None else [owner.label],
+            )
+        )
+    return diagnose(blocked, [thread.label for thread in scheduler.threads if thread.ended])
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames that start a controlled thread."""
+    first = trace
+    while first is not None and not is_users(first.tb_frame.f_code.co_filename):
+        first = first.tb_next
+    return first or trace

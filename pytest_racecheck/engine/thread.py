@@ -1,0 +1,115 @@
+"""A controlled thread, as the scheduler sees it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pytest_racecheck.engine import real
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Kind
+    from pytest_racecheck.engine.scheduler import Scheduler
+
+
+class ControlledThread:
+    """One thread of a run: the real thread, its gate, and what it is about to do.
+
+    ``path`` names it across runs: the main thread is "0", the second thread that it starts "0.2", and so on. ``ops``
+    counts its operations, whether they were scheduling points or not, so that a point of a run is named by
+    ``(path, ops)`` no matter which accesses counted as shared at the time.
+    """
+
+    __slots__ = (
+        "atomic",
+        "attention",
+        "children",
+        "deadline",
+        "ended",
+        "function",
+        "gate",
+        "held",
+        "ident",
+        "idle",
+        "index",
+        "joiners",
+        "kind",
+        "name",
+        "naps",
+        "ops",
+        "path",
+        "priority",
+        "quiet",
+        "resource",
+        "scheduler",
+        "slot",
+        "state_hash",
+        "switchable",
+        "thread",
+        "turn",
+        "unwinding",
+        "waits",
+    )
+
+    def __init__(self, scheduler: Scheduler, index: int, path: str, name: str, function: str) -> None:
+        self.scheduler = scheduler
+        self.index = index
+        self.path = path
+        self.name = name
+        self.function = function
+        self.gate = real.allocate_lock()
+        self.gate.acquire()
+        self.ident: int | None = None
+        self.thread: threading.Thread | None = None
+        self.ops = 0
+        self.children = 0
+        #: What it is about to do, or is blocked in.
+        self.kind: Kind = "begin"
+        self.resource: Any = None
+        #: Place in the scheduler's list of enabled threads; -1 while it is blocked, parked for good, or ended.
+        self.slot = -1
+        #: The resource, when it is blocked on one or parked right before taking it.
+        self.waits: Any = None
+        self.deadline: int | None = None
+        #: Stand-in locks that it holds, each with the site where it took it (None unless the run is recorded).
+        self.held: dict[Any, Any] = {}
+        self.joiners: list[ControlledThread] = []
+        self.ended = False
+        #: Above zero: stand-ins and instrumentation treat it like any uncontrolled thread.
+        self.quiet = 0
+        #: Above zero: no preemption (``racecheck.atomic()``).
+        self.atomic = 0
+        #: The next scheduling point takes the slow path: the run is over, or somebody needs the baton.
+        self.attention = False
+        #: 0: lives; 1: Unwind is to be raised in it; above: it was, and this many operations of clean-up followed.
+        self.unwinding = 0
+        #: When it last got the baton, in hand-overs since the run began.
+        self.turn = 0
+        #: How long it has gone on without doing anything that another thread could notice (see scheduler).
+        self.idle = 0
+        #: How often it has slept since it last did anything like that.
+        self.naps = 0
+        #: Under the `gil` model: the interpreter could have switched since the last visible operation.
+        self.switchable = True
+        #: Scratch space of the strategy.
+        self.priority = 0.0
+        #: Names its past up to the order of independent operations.
+        self.state_hash = index
+
+    def __repr__(self) -> str:
+        return f"<{self.label} {self.name}>"
+
+    @property
+    def label(self) -> str:
+        """How reports name it: "main", "T1", "T2", ..., "T1.1" for a thread that T1 started."""
+        return "main" if self.path == "0" else "T" + self.path[2:]
+
+
+class Ready(list[ControlledThread]):
+    """The enabled threads, in an order that the schedule alone determines. ``grown`` counts the additions."""
+
+    __slots__ = ("grown",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grown = 0

@@ -1,0 +1,102 @@
+"""The time limit of an interleaving, in real seconds."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.errors import Unwind
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.scheduler import Scheduler
+
+#: Real seconds between two looks at the clock, and between two attempts to stop a run that is over its time.
+INTERVAL: Final = 0.1
+
+#: After so many attempts to reach the running thread, the main thread is interrupted wherever it is.
+PATIENT_ATTEMPTS: Final = 5
+
+
+class Watchdog:
+    """A thread, outside the scheduler's control, that ends runs which take too long. One for the process."""
+
+    def __init__(self) -> None:
+        self._wake = real.allocate_lock()
+        self._wake.acquire()
+        self._running = False
+        self._deadline: float | None = None
+        self._scheduler: Scheduler | None = None
+
+    def arm(self, scheduler: Scheduler, seconds: float) -> None:
+        """Starts the clock for a run."""
+        self._scheduler = scheduler
+        self._deadline = real.monotonic() + seconds
+        if not self._running:
+            self._running = True
+            real.start_new_thread(self._watch, ())
+
+    def disarm(self) -> None:
+        """The run is over."""
+        self._deadline = None
+        self._scheduler = None
+
+    def stop(self) -> None:
+        """Ends the thread."""
+        if self._running:
+            self._running = False
+            self._wake.release()
+
+    def _watch(self) -> None:
+        attempts = 0
+        while self._running:
+            if self._wake.acquire(timeout=INTERVAL):
+                return
+            deadline, scheduler = self._deadline, self._scheduler
+            if deadline is None or scheduler is None or real.monotonic() < deadline:
+                attempts = 0
+                continue
+            if attempts == 0:
+                scheduler.hang_stacks = stacks(scheduler)
+                scheduler.give_up("hang")
+            else:
+                _interrupt(scheduler, attempts)
+            attempts += 1
+
+
+def _interrupt(scheduler: Scheduler, attempts: int) -> None:
+    """Reaches for a thread that passes no scheduling points: it computes, or blocks where only signals reach."""
+    holder = current.thread
+    main = scheduler.main
+    if holder is not None and holder is not main and holder.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(holder.ident), ctypes.py_object(Unwind))
+    if holder is main or holder is None or attempts > PATIENT_ATTEMPTS:
+        scheduler.signalled = True
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler and main.ident is not None:
+            signal.pthread_kill(main.ident, signal.SIGINT)
+        elif main.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main.ident), ctypes.py_object(Unwind))
+
+
+def stacks(scheduler: Scheduler) -> str:
+    """The stacks of all controlled threads that are alive, as text; the engine's own frames left out."""
+    frames = sys._current_frames()
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    lines = []
+    for thread in scheduler.threads:
+        frame = frames.get(thread.ident) if thread.ident is not None and not thread.ended else None
+        if frame is None:
+            continue
+        doing = "running" if thread is current.thread else "parked" if thread.slot >= 0 else f"blocked in {thread.kind}"
+        lines.append(f"{thread.label} ({names.get(thread.ident, thread.name)}, {thread.function or 'test'}): {doing}")
+        for entry in traceback.extract_stack(frame):
+            if "pytest_racecheck" not in entry.filename and "_pytest" not in entry.filename and "pluggy" not in entry.filename:
+                lines.append(f"  {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}")
+    return "\n".join(lines)
+
+
+WATCHDOG: Final = Watchdog()

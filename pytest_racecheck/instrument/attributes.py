@@ -1,0 +1,197 @@
+"""How an attribute of an object resolves, found out without running any code of the object's class.
+
+Everything here works on ``type(obj)``, its ``__mro__`` and the ``__dict__`` of the classes in it: no property,
+``__getattr__``, ``__hash__`` or ``__eq__`` of a user is ever called.
+"""
+
+from __future__ import annotations
+
+import _thread
+import functools
+import types
+import weakref
+from typing import Any, Final
+
+from pytest_racecheck.engine.operation import UNKNOWN
+
+# How an attribute resolves. Plain integers: they are compared at every access.
+NOTHING: Final = 0  #: no memory that threads share
+INSTANCE: Final = 1  #: the object's own dict (or its __getattr__)
+SLOT: Final = 2  #: storage behind a descriptor written in C: __slots__, ctypes fields
+CLASS: Final = 3  #: data of a class, which the object's own dict may hide
+MODULE: Final = 4  #: a global of a module
+TYPE: Final = 5  #: the object is a class itself
+CACHED: Final = 6  #: cached_property and its like: computed once, then in the object's own dict
+OPAQUE: Final = 7  #: __getattribute__ in Python: the location is known, its value is not
+METHOD: Final = 8  #: a function of the class; nothing to read, but writing it hides the function
+CODE: Final = 9  #: a property or another descriptor that runs Python code
+
+MISSING: Final = object()
+
+mro_of: Final = type.__dict__["__mro__"].__get__
+_names_of_class = type.__dict__["__dict__"].__get__
+_plain_getattribute = object.__getattribute__
+_HEAP_TYPE: Final = 1 << 9
+_flags = type.__dict__["__flags__"].__get__
+_FUNCTIONS: Final = frozenset({
+    types.FunctionType,
+    classmethod,
+    staticmethod,
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.WrapperDescriptorType,
+    functools.partialmethod,
+    functools.singledispatchmethod,
+})
+_CONSTANTS: Final = frozenset({types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type})
+
+#: Objects whose attributes are different in each thread, or that stand for a lookup.
+_PRIVATE: Final = (_thread._local, super)
+
+_kinds: dict[int, dict[str, int]] = {}
+_watched: dict[int, weakref.ref[type]] = {}
+
+
+def one_of(cls: type, classes: frozenset[type]) -> bool:
+    """``cls in classes``, where a metaclass of the user may define how classes hash and compare."""
+    return type(cls) is type and cls in classes
+
+
+def find(cls: type, name: str) -> tuple[object, int]:
+    """The value of ``name`` in the classes of ``cls.__mro__`` and the index of the class; (MISSING, -1) if absent."""
+    for index, base in enumerate(mro_of(cls)):
+        names = _names_of_class(base)
+        if name in names:
+            return names[name], index
+    return MISSING, -1
+
+
+def kind_of(cls: type, name: str) -> int:
+    """How attribute ``name`` of instances of ``cls`` resolves; remembered."""
+    number = id(cls)
+    names = _kinds.get(number)
+    if names is None:
+        names = _kinds[number] = {}
+        _watched[number] = weakref.ref(cls, functools.partial(_forget, number))
+    kind = names.get(name)
+    if kind is None:
+        kind = names[name] = _classify(cls, name)
+    return kind
+
+
+#: ``kinds[id(type(obj))][name]`` for callers that can't afford the call; KeyError means: ask :func:`kind_of`.
+kinds: Final = _kinds
+
+
+def forget() -> None:
+    """Drops what is remembered: classes may have changed."""
+    _kinds.clear()
+    _watched.clear()
+
+
+def _forget(number: int, _reference: object) -> None:
+    _kinds.pop(number, None)
+    _watched.pop(number, None)
+
+
+def _classify(cls: type, name: str) -> int:
+    if issubclass(cls, _PRIVATE) or name == "__dict__":
+        return NOTHING
+    if issubclass(cls, type):
+        return TYPE
+    if type(find(cls, "__getattribute__")[0]) is not types.WrapperDescriptorType:
+        return OPAQUE
+    if issubclass(cls, types.ModuleType):
+        return MODULE
+    dictionary = find(cls, "__dict__")[0]
+    if dictionary is not MISSING and type(dictionary) is not types.GetSetDescriptorType:
+        return OPAQUE
+    return _classify_value(find(cls, name)[0])
+
+
+def _classify_value(found: object) -> int:
+    if found is MISSING:
+        return INSTANCE
+    cls = type(found)
+    if one_of(cls, _FUNCTIONS):
+        return METHOD
+    if cls is property:
+        return CODE
+    if cls is types.MemberDescriptorType:
+        owner = found.__objclass__  # type: ignore[attr-defined]
+        return SLOT if _flags(owner) & _HEAP_TYPE else NOTHING
+    if cls is types.GetSetDescriptorType:
+        return NOTHING
+    setter = find(cls, "__set__")[0]
+    if setter is MISSING:
+        setter = find(cls, "__delete__")[0]
+    if setter is not MISSING:
+        return SLOT if type(setter) is types.WrapperDescriptorType else CODE
+    getter = find(cls, "__get__")[0]
+    if getter is MISSING:
+        return CLASS
+    if type(getter) is types.WrapperDescriptorType:
+        return METHOD
+    return CACHED
+
+
+def own(obj: object) -> dict[str, Any] | None:
+    """The object's own dict; only for objects whose attributes aren't OPAQUE."""
+    try:
+        dictionary = _plain_getattribute(obj, "__dict__")
+    except AttributeError:
+        return None
+    return dictionary if type(dictionary) is dict else None
+
+
+def holder(cls: type, name: str) -> type | None:
+    """The class in ``cls.__mro__`` that has ``name``, None if there is none or it is no data."""
+    found, index = find(cls, name)
+    if index < 0 or _classify_value(found) != CLASS:
+        return None
+    base: type = mro_of(cls)[index]
+    return base
+
+
+def is_constant(value: object) -> bool:
+    """Functions, classes and modules as the value of a module's attribute: names that nobody assigns again."""
+    return one_of(type(value), _CONSTANTS)
+
+
+def value_of(obj: object, name: str) -> object:
+    """The value of ``obj.name``, UNKNOWN where finding it could run code of the user."""
+    cls = type(obj)
+    kind = kind_of(cls, name)
+    if kind in (INSTANCE, CLASS, CACHED, METHOD):
+        dictionary = own(obj)
+        if dictionary is not None and name in dictionary:
+            return dictionary[name]
+        if kind == CLASS:
+            return find(cls, name)[0]
+        return UNKNOWN
+    if kind == SLOT:
+        try:
+            return _plain_getattribute(obj, name)
+        except AttributeError:
+            return UNKNOWN
+    if kind == MODULE:
+        dictionary = own(obj)
+        return UNKNOWN if dictionary is None else dictionary.get(name, UNKNOWN)
+    if kind == TYPE:
+        return _value_of_class(obj, name)
+    if name == "__class__" and kind != OPAQUE and find(cls, name)[0] is object.__dict__["__class__"]:
+        return cls
+    return UNKNOWN
+
+
+def _value_of_class(cls: Any, name: str) -> object:
+    if find(type(cls), name)[0] is not MISSING:
+        return UNKNOWN
+    found, index = find(cls, name)
+    return found if index >= 0 and _classify_value(found) == CLASS else UNKNOWN
+
+
+def is_python_class(value: object) -> bool:
+    """Whether ``value`` is a class that was written in Python."""
+    return isinstance(value, type) and bool(_flags(value) & _HEAP_TYPE)

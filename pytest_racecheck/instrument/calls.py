@@ -1,0 +1,190 @@
+"""Calls that touch memory in one step of C code: methods of containers, ``len``, ``next``, ``setattr``, ..."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+from pytest_racecheck.engine.operation import UNKNOWN, Access
+from pytest_racecheck.instrument import handlers
+from pytest_racecheck.instrument.attributes import find, mro_of, own, value_of
+from pytest_racecheck.instrument.containers import (
+    EFFECTS,
+    TELLING_METHODS,
+    AccessKind,
+    Effect,
+    container_of,
+    effect_of,
+    is_iterator,
+    plain_key,
+)
+from pytest_racecheck.instrument.handlers import Handler, Listener
+from pytest_racecheck.instrument.paths import Getter, Locals
+
+#: Like a Handler, given the function that is called and its first argument (the receiver of a method).
+CallHandler = Callable[[FrameType, object, object, Listener], None]
+
+#: Functions that read or write an attribute whose name is their argument.
+_ATTRIBUTES: Final[dict[object, AccessKind]] = {
+    getattr: "read",
+    hasattr: "read",
+    setattr: "write",
+    delattr: "write",
+    object.__dict__["__setattr__"]: "write",
+    object.__dict__["__delattr__"]: "write",
+    object.__dict__["__getattribute__"]: "read",
+    type.__dict__["__setattr__"]: "write",
+    type.__dict__["__delattr__"]: "write",
+}
+ATTRIBUTE_NAMES: Final = frozenset({"getattr", "hasattr", "setattr", "delattr"})
+ATTRIBUTE_METHODS: Final = frozenset({"__setattr__", "__delattr__", "__getattribute__"})
+
+_BOUND_IN_C: Final = (types.BuiltinFunctionType, types.MethodWrapperType)
+_DESCRIPTORS: Final = (types.MethodDescriptorType, types.WrapperDescriptorType)
+
+
+class CallSite:
+    """What is known of one call before it runs."""
+
+    __slots__ = ("_accesses", "_make", "arguments", "container", "unbound")
+
+    def __init__(
+        self, make: Callable[[AccessKind, str, bool], Access], arguments: tuple[Getter | None, ...], unbound: bool
+    ) -> None:
+        self._make = make
+        self._accesses: dict[tuple[str, str, bool], Access] = {}
+        self.arguments = arguments
+        #: A method called as a function (``dict.get(d, k)``): the arguments begin with the receiver.
+        self.unbound = unbound
+
+    def access(self, kind: AccessKind, name: str, container: bool) -> Access:
+        """The access that this call turned out to be; the same object each time."""
+        access = self._accesses.get((kind, name, container))
+        if access is None:
+            access = self._accesses[kind, name, container] = self._make(kind, name, container)
+        return access
+
+    def argument(self, number: int, frame: FrameType, variables: Locals) -> object:
+        """The value of one positional argument, UNKNOWN if it can't be told."""
+        if number >= len(self.arguments):
+            return UNKNOWN
+        getter = self.arguments[number]
+        return UNKNOWN if getter is None else getter(frame, variables)
+
+
+def call(site: CallSite) -> CallHandler:
+    """A handler for one call, which learns from the interpreter what is called."""
+
+    def handler(frame: FrameType, function: object, first: object, listener: Listener) -> None:
+        if type(function) in _BOUND_IN_C:
+            receiver = function.__self__  # type: ignore[attr-defined]
+            if receiver is not None and type(receiver) is not types.ModuleType:
+                first = receiver
+                function = find(type(receiver), function.__name__)[0]  # type: ignore[attr-defined]
+        elif type(function) is types.MethodType:
+            first = function.__self__
+        effect = effect_of(function)
+        if effect is not None:
+            _tell(site, effect, frame, first, listener)
+        elif type(function) in _DESCRIPTORS or type(function) is types.BuiltinFunctionType:
+            kind = _ATTRIBUTES.get(function)
+            if kind is not None:
+                _attribute(site, kind, type(function) is types.BuiltinFunctionType, frame, first, listener)
+
+    return handler
+
+
+def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, listener: Listener) -> None:
+    if effect.argument is not None:
+        if effect.argument:
+            first = site.argument(effect.argument, frame, frame.f_locals)
+        owner = container_of(first)
+        if owner is None or is_iterator(first):
+            if effect.name == "next" and is_iterator(first):
+                listener(site.access("update", "next", True), first, None, owner)
+                return
+        if owner is not None:
+            listener(site.access(effect.kind, effect.name, True), owner, None, None)
+        return
+    key = None
+    if effect.key is not None:
+        key = plain_key(first, site.argument(effect.key + site.unbound, frame, frame.f_locals))
+    listener(site.access(effect.kind, effect.name, True), first, key, None)
+
+
+def _attribute(
+    site: CallSite, kind: AccessKind, function: bool, frame: FrameType, owner: object, listener: Listener
+) -> None:
+    name = site.argument(1 if function or site.unbound else 0, frame, frame.f_locals)
+    if type(name) is not str:
+        return
+    access = site.access(kind, name, False)
+    if kind == "write":
+        handlers.write(access, owner, name, listener)
+    else:
+        handlers.read(access, site.access("update", name, False), owner, name, listener)
+
+
+def traced_call(site: CallSite, handler: CallHandler, function: Getter | None, name: str, receiver: Getter) -> Handler:
+    """The same where the interpreter doesn't say what is called: it is read from the expressions of the call.
+
+    Either ``function`` finds the function, or ``receiver`` the object whose method ``name`` it is.
+    """
+
+    def traced(frame: FrameType, listener: Listener) -> None:
+        variables = frame.f_locals
+        if function is not None:
+            handler(frame, function(frame, variables), site.argument(0, frame, variables), listener)
+            return
+        owner = receiver(frame, variables)
+        if owner is UNKNOWN:
+            effect = TELLING_METHODS.get(name)
+            if effect is not None:
+                listener(site.access(effect.kind, effect.name, True), UNKNOWN, None, None)
+        elif type(owner) is _Super:
+            handler(frame, owner.find(name), owner.receiver, listener)
+        elif isinstance(owner, type):
+            handler(frame, find(owner, name)[0], site.argument(0, frame, variables), listener)
+        elif type(owner) is types.ModuleType:
+            handler(frame, value_of(owner, name), site.argument(0, frame, variables), listener)
+        else:
+            names = own(owner) if type(owner) not in EFFECTS else None
+            if names is not None and name in names:
+                handler(frame, names[name], site.argument(0, frame, variables), listener)
+            else:
+                handler(frame, find(type(owner), name)[0], owner, listener)
+
+    return traced
+
+
+class _Super:
+    """What ``super()`` without arguments stands for."""
+
+    __slots__ = ("_after", "receiver")
+
+    def __init__(self, receiver: object, after: object) -> None:
+        self.receiver = receiver
+        self._after = after
+
+    def find(self, name: str) -> object:
+        mro = mro_of(self.receiver if isinstance(self.receiver, type) else type(self.receiver))
+        for index, base in enumerate(mro):
+            if base is self._after and index + 1 < len(mro):
+                for later in mro[index + 1 :]:
+                    if name in vars(later):
+                        return vars(later)[name]
+        return None
+
+
+def super_receiver(first: str) -> Getter:
+    """Finds what ``super()`` stands for in a method whose first parameter is ``first``."""
+
+    def getter(frame: FrameType, variables: Locals) -> object:
+        try:
+            return _Super(variables[first], variables["__class__"])
+        except KeyError:
+            return UNKNOWN
+
+    return getter

@@ -1,0 +1,265 @@
+"""What happens at an access: find its owner and key in the running frame, then tell the listener.
+
+Each function here makes one handler, for one instruction. Handlers run at every access of instrumented code, inside
+the frame of the user: they are kept flat, never raise, and run no code of the user. Only what the listener raises
+(to unwind a thread) leaves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FrameType
+from typing import Final, Protocol
+
+from pytest_racecheck.engine.operation import UNKNOWN, Access
+from pytest_racecheck.instrument import attributes
+from pytest_racecheck.instrument.attributes import CACHED, CLASS, CODE, INSTANCE, METHOD, MODULE, NOTHING, SLOT, TYPE
+from pytest_racecheck.instrument.containers import (
+    container_of,
+    fills_missing,
+    is_iterator,
+    plain_key,
+    subscript,
+)
+from pytest_racecheck.instrument.paths import Getter
+
+
+class Listener(Protocol):
+    """Told of each access right before it happens; may park the thread, and may raise to unwind it."""
+
+    def __call__(self, access: Access, owner: object, key: object, also: object | None) -> None:
+        """``owner`` holds the location: an instance, a class, a dict of globals, a :class:`Closure`, a built-in
+        container or UNKNOWN; ``key`` names it there: the attribute or variable, or the item of the container (None:
+        the whole). ``also`` is a second owner of the same key that is read too, if not None."""
+
+
+#: Returns True when the instruction runs Python code by itself: a place where a build with a GIL could switch.
+Handler = Callable[[FrameType, Listener], bool | None]
+
+_kinds: Final = attributes.kinds
+_IN_DICT: Final = (INSTANCE, SLOT, attributes.OPAQUE)
+
+
+def read_local_attribute(access: Access, update: Access, variable: str, name: str, called: bool) -> Handler:
+    """``variable.name`` is read, by far the most common access: one Python call, one look at the locals."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        try:
+            owner = frame.f_locals[variable]
+        except KeyError:
+            return None
+        try:
+            kind = _kinds[id(type(owner))][name]
+        except KeyError:
+            kind = attributes.kind_of(type(owner), name)
+        if kind == INSTANCE or kind == SLOT:
+            listener(access, owner, name, None)
+            return None
+        if kind == NOTHING or (called and kind == METHOD):
+            return None
+        return _read(access, update, owner, name, kind, listener)
+
+    return handler
+
+
+def read_attribute(access: Access, update: Access, receiver: Getter | None, name: str, called: bool) -> Handler | None:
+    """``<receiver>.name`` is read."""
+    if receiver is None:
+        # What can't be told is taken for a method, which it is nearly always, when it is called right away.
+        return None if called else lambda frame, listener: listener(access, UNKNOWN, name, None)
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        owner = receiver(frame, frame.f_locals)
+        if owner is UNKNOWN:
+            if not called:
+                listener(access, UNKNOWN, name, None)
+            return None
+        return _read(access, update, owner, name, attributes.kind_of(type(owner), name), listener)
+
+    return handler
+
+
+def _read(access: Access, update: Access, owner: object, name: str, kind: int, listener: Listener) -> bool | None:
+    if kind in _IN_DICT:
+        listener(access, owner, name, None)
+        return kind == attributes.OPAQUE
+    if kind == CLASS:
+        dictionary = attributes.own(owner)
+        hidden = dictionary is not None and name in dictionary
+        listener(access, owner, name, None if hidden else attributes.holder(type(owner), name))
+    elif kind == MODULE:
+        dictionary = attributes.own(owner)
+        if dictionary is not None and not attributes.is_constant(dictionary.get(name)):
+            listener(access, dictionary, name, None)
+    elif kind == TYPE:
+        if isinstance(owner, type) and attributes.find(type(owner), name)[1] < 0:
+            base = attributes.holder(owner, name)
+            if base is not None:
+                listener(access, owner, name, None if base is owner else base)
+    elif kind == CACHED or kind == METHOD:
+        dictionary = attributes.own(owner)
+        if dictionary is not None and name in dictionary:
+            listener(access, owner, name, None)
+        elif kind == CACHED:
+            listener(update, owner, name, None)
+            return True
+    return kind == CODE
+
+
+def write_attribute(access: Access, receiver: Getter | None, name: str) -> Handler:
+    """``<receiver>.name`` is assigned or deleted."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        owner = receiver(frame, frame.f_locals) if receiver is not None else UNKNOWN
+        if owner is UNKNOWN:
+            listener(access, UNKNOWN, name, None)
+            return None
+        return write(access, owner, name, listener)
+
+    return handler
+
+
+def write(access: Access, owner: object, name: str, listener: Listener) -> bool | None:
+    """Tells of a write to ``owner.name``, if there is memory behind it."""
+    kind = attributes.kind_of(type(owner), name)
+    if kind == NOTHING:
+        return None
+    if kind == CODE:
+        return True
+    if kind == MODULE:
+        owner = attributes.own(owner)
+    elif kind == TYPE and isinstance(owner, type):
+        if attributes.find(owner, name)[1] != 0:
+            attributes.forget()  # the class gets a new attribute: what was known of its instances is wrong now
+    listener(access, owner, name, None)
+    return None
+
+
+def read(access: Access, update: Access, owner: object, name: str, listener: Listener) -> bool | None:
+    """Tells of a read of ``owner.name``, if there is memory behind it."""
+    return _read(access, update, owner, name, attributes.kind_of(type(owner), name), listener)
+
+
+def global_variable(access: Access, name: str) -> Handler:
+    """Global variable ``name`` is read, assigned or deleted."""
+    return lambda frame, listener: listener(access, frame.f_globals, name, None)
+
+
+def unknown_global(access: Access, name: str) -> Handler:
+    """The same where there is no source to tell whether the name is ever assigned again."""
+
+    def handler(frame: FrameType, listener: Listener) -> None:
+        names = frame.f_globals
+        if name in names and not attributes.is_constant(names[name]):
+            listener(access, names, name, None)
+
+    return handler
+
+
+def module_level_name(access: Access, name: str) -> Handler:
+    """A name in code of a module or class: a global, unless the body of a class has a namespace of its own."""
+
+    def handler(frame: FrameType, listener: Listener) -> None:
+        names = frame.f_globals
+        if frame.f_locals is names or (access.kind == "read" and name not in frame.f_locals):
+            listener(access, names, name, None)
+
+    return handler
+
+
+def closure_variable(access: Access, owner: object, name: str) -> Handler:
+    """A variable that functions share with a function inside them is read, assigned or deleted."""
+    return lambda frame, listener: listener(access, owner, name, None)
+
+
+def item(access: Access, update: Access | None, container: Getter | None, key: Getter | None, method: str) -> Handler:
+    """``<container>[<key>]``; ``method`` is the special method behind it, ``update`` the access to a missing item."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        variables = frame.f_locals
+        owner = container(frame, variables) if container is not None else UNKNOWN
+        if owner is UNKNOWN:
+            listener(access, UNKNOWN, None, None)
+            return None
+        if not subscript(owner, method):
+            return not isinstance(owner, type)
+        which = plain_key(owner, key(frame, variables)) if key is not None else None
+        if update is not None and fills_missing(owner, which):
+            listener(update, owner, which, None)
+            return True
+        listener(access, owner, which, None)
+        return update is not None and attributes.find(type(owner), "__missing__")[1] >= 0
+
+    return handler
+
+
+def contains(access: Access, container: Getter, key: Getter | None) -> Handler:
+    """``<key> in <container>``."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        variables = frame.f_locals
+        owner = container_of(container(frame, variables))
+        if owner is None:
+            return True
+        keyed = isinstance(owner, dict | set) and key is not None
+        listener(access, owner, plain_key(owner, key(frame, variables)) if keyed and key is not None else None, None)
+        return None
+
+    return handler
+
+
+def whole(access: Access, *operands: Getter) -> Handler:
+    """All of each operand that is a container is read: tests, comparisons, unpacking."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        variables = frame.f_locals
+        owner: object | None = None
+        for operand in operands:
+            found = container_of(operand(frame, variables))
+            if found is not None and found is not owner:
+                if owner is not None:
+                    listener(access, owner, None, found)
+                    return None
+                owner = found
+        if owner is not None:
+            listener(access, owner, None, None)
+        return owner is None
+
+    return handler
+
+
+def next_item(access: Access, update: Access, operands: tuple[Getter, ...], made_here: bool) -> Handler:
+    """The next item of a loop: reads the container behind it; an iterator not ``made_here`` is changed as well."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        variables = frame.f_locals
+        owner: object | None = None
+        for operand in operands:
+            value = operand(frame, variables)
+            found = container_of(value)
+            if len(operands) == 1 and not (made_here and found is not None) and is_iterator(value):
+                listener(update, value, None, found)
+                return None
+            if found is not None and found is not owner:
+                if owner is not None:
+                    listener(access, owner, None, found)
+                    return None
+                owner = found
+        if owner is not None:
+            listener(access, owner, None, None)
+        return owner is None
+
+    return handler
+
+
+def in_place(access: Access, target: Getter) -> Handler:
+    """``<target> += ...`` where the target is a container: one atomic update of it."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        value = target(frame, frame.f_locals)
+        if container_of(value, 0) is not value or value is None:
+            return value is UNKNOWN
+        listener(access, value, None, None)
+        return None
+
+    return handler

@@ -1,0 +1,227 @@
+"""Instrumentation by ``sys.monitoring``, for Python 3.12 and newer.
+
+Only code in scope gets instruction events (local ones), and of its instructions only those that are accesses keep
+them: the rest is switched off where it is first met. Everything else runs at full speed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import CodeType, FunctionType, MethodType
+from typing import Any, Final
+
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.instrument import InstrumentationError, attributes, registry
+from pytest_racecheck.instrument.calls import CallHandler
+from pytest_racecheck.instrument.handlers import Handler, Listener
+from pytest_racecheck.instrument.scope import Scope
+
+_TOOL_IDS: Final = (3, 4)  # the rest belongs to debuggers, coverage, profilers and optimisers by convention
+
+_monitoring: Any = sys.monitoring if sys.version_info >= (3, 12) else None
+
+
+class Monitoring:
+    """See :class:`pytest_racecheck.instrument.Instrumentation`."""
+
+    name: Final = "sys.monitoring"
+
+    def __init__(self) -> None:
+        self._tool: int | None = None
+        self._armed: list[registry.KnownCode] = []
+
+    def open(self, scope: Scope, listener: Listener, opportunity: Callable[[], None] | None) -> None:
+        """See the protocol."""
+        if self._tool is not None:
+            raise RuntimeError("already open")
+        tool = self._tool = _take_tool()
+        attributes.forget()
+        callbacks = _Callbacks(tool, scope, listener, opportunity, self._armed)
+        callbacks.register()
+        for entry in list(registry.known.values()):
+            code = entry.code
+            if code is not None and registry.wanted(code, scope):
+                callbacks.arm(code, entry)
+        # What is known keeps its disabled state; what is met for the first time, or only out of scope so far, is
+        # looked at when it starts, or goes on after a yield.
+        events = _monitoring.events
+        _monitoring.set_events(tool, events.PY_START | events.PY_RESUME)
+
+    def close(self) -> None:
+        """See the protocol."""
+        tool, self._tool = self._tool, None
+        if tool is None:
+            return
+        # In this order: taking the local events away brings the code up to date, so that nothing stays disabled.
+        _monitoring.set_events(tool, 0)
+        for entry in self._armed:
+            code = entry.code
+            if code is not None:
+                _monitoring.set_local_events(tool, code, 0)
+        self._armed.clear()
+        for event in _events():
+            _monitoring.register_callback(tool, event, None)
+        registry.dependents.clear()
+        _monitoring.free_tool_id(tool)
+
+    def enter_thread(self) -> None:
+        """Nothing to do: events come from every thread."""
+
+    def leave_thread(self) -> None:
+        """Nothing to do."""
+
+
+def _take_tool() -> int:
+    taken = []
+    for tool in _TOOL_IDS:
+        owner = _monitoring.get_tool(tool)
+        if owner is None:
+            _monitoring.use_tool_id(tool, "racecheck")
+            return tool
+        taken.append(f"{tool} by {owner}")
+    raise InstrumentationError(
+        f"Both tool ids of sys.monitoring that racecheck may use are taken ({', '.join(taken)}).",
+        "Switch one of these tools off for this run.",
+    )
+
+
+def _events() -> tuple[int, ...]:
+    events = _monitoring.events
+    return (events.PY_START, events.PY_RESUME, events.INSTRUCTION, events.CALL, events.C_RETURN)
+
+
+class _Callbacks:
+    """What the interpreter calls between one open and its close."""
+
+    def __init__(
+        self,
+        tool: int,
+        scope: Scope,
+        listener: Listener,
+        opportunity: Callable[[], None] | None,
+        armed: list[registry.KnownCode],
+    ) -> None:
+        self._tool = tool
+        self._scope = scope
+        self._listener = listener
+        self._opportunity = opportunity
+        self._armed = armed
+        self._handlers: dict[int, dict[int, Handler]] = {}
+        self._calls: dict[int, dict[int, CallHandler]] = {}
+        self._backward: dict[int, set[int]] = {}
+        registry.dependents[:] = [self._handlers, self._calls, self._backward]  # type: ignore[list-item]
+        events = _monitoring.events
+        self._local_events = events.INSTRUCTION | events.CALL
+        if opportunity is not None:
+            self._local_events |= events.PY_START | events.PY_RESUME
+
+    def register(self) -> None:
+        """Tells the interpreter of the callbacks. No event is on yet."""
+        events = _monitoring.events
+        if self._opportunity is None:
+            callbacks = [(events.INSTRUCTION, self._make_instruction()), (events.CALL, self._make_call())]
+            start = self._make_start(None)
+        else:
+            callbacks = self._with_opportunities(self._opportunity)
+            start = self._make_start(self._opportunity)
+        for event, callback in (*callbacks, (events.PY_START, start), (events.PY_RESUME, start)):
+            _monitoring.register_callback(self._tool, event, callback)
+
+    def arm(self, code: CodeType, entry: registry.KnownCode) -> None:
+        """Switches the events of one code object on."""
+        plan = entry.plan(code)
+        self._handlers[entry.number] = plan.handlers
+        self._calls[entry.number] = plan.calls
+        self._backward[entry.number] = plan.backward
+        if plan.handlers or plan.calls or self._opportunity is not None:
+            self._armed.append(entry)
+            _monitoring.set_local_events(self._tool, code, self._local_events)
+
+    def _make_start(self, opportunity: Callable[[], None] | None) -> Callable[[CodeType, int], object]:
+        disable = _monitoring.DISABLE
+        handlers, scope, get_ident = self._handlers, self._scope, real.get_ident
+
+        def on_start(code: CodeType, offset: int) -> object:
+            if id(code) not in handlers:
+                frame = sys._getframe(1)
+                if not registry.wanted(code, scope) or registry.is_import(code, frame):
+                    return disable
+                try:
+                    self.arm(code, registry.meet(code, frame))
+                except RecursionError:
+                    return None  # the test is deep down in a recursion of its own: the next start will do
+            if opportunity is None:
+                return disable
+            thread = current.thread
+            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+                opportunity()
+            return None
+
+        return on_start
+
+    def _make_instruction(self) -> Callable[[CodeType, int], object]:
+        disable, get_frame, get_ident = _monitoring.DISABLE, sys._getframe, real.get_ident
+        handlers, listener = self._handlers, self._listener
+
+        def on_instruction(code: CodeType, offset: int) -> object:
+            try:
+                handler = handlers[id(code)][offset]
+            except KeyError:
+                return disable
+            thread = current.thread
+            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+                handler(get_frame(1), listener)
+            return None
+
+        return on_instruction
+
+    def _make_call(self) -> Callable[[CodeType, int, object, object], object]:
+        disable, get_frame, get_ident = _monitoring.DISABLE, sys._getframe, real.get_ident
+        calls, listener = self._calls, self._listener
+
+        def on_call(code: CodeType, offset: int, function: object, first: object) -> object:
+            try:
+                handler = calls[id(code)][offset]
+            except KeyError:
+                return disable
+            thread = current.thread
+            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+                handler(get_frame(1), function, first, listener)
+            return None
+
+        return on_call
+
+    def _with_opportunities(self, opportunity: Callable[[], None]) -> list[tuple[int, Callable[..., object]]]:
+        events = _monitoring.events
+        disable, get_frame, get_ident = _monitoring.DISABLE, sys._getframe, real.get_ident
+        handlers, calls, backward, listener = self._handlers, self._calls, self._backward, self._listener
+
+        def on_instruction(code: CodeType, offset: int) -> object:
+            number = id(code)
+            handler = handlers[number].get(offset)
+            back = offset in backward[number]
+            if handler is None and not back:
+                return disable
+            thread = current.thread
+            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+                if back or (handler is not None and handler(get_frame(1), listener)):
+                    opportunity()
+            return None
+
+        def on_call(code: CodeType, offset: int, function: object, first: object) -> None:
+            thread = current.thread
+            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+                handler = calls[id(code)].get(offset)
+                if handler is not None:
+                    handler(get_frame(1), function, first, listener)
+                # A function in Python may be switched away from where it begins, one in C only after it returned.
+                if type(function) in (FunctionType, MethodType) or attributes.is_python_class(function):
+                    opportunity()
+
+        def on_return(code: CodeType, offset: int, function: object, first: object) -> None:
+            thread = current.thread
+            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+                opportunity()
+
+        return [(events.INSTRUCTION, on_instruction), (events.CALL, on_call), (events.C_RETURN, on_return)]

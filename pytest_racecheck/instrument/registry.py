@@ -1,0 +1,69 @@
+"""Every code object that was ever seen, with its plan: both outlive the item that they were first met in."""
+
+from __future__ import annotations
+
+import weakref
+from types import CodeType, FrameType
+from typing import Final
+
+from pytest_racecheck.instrument.plan import Plan, make_plan
+from pytest_racecheck.instrument.scope import Scope, special_attributes
+from pytest_racecheck.instrument.source import source_of
+
+
+class KnownCode:
+    """One code object. Code objects are told apart by address: their own hash and equality go by content."""
+
+    __slots__ = ("_plan", "_reference", "globals", "number")
+
+    def __init__(self, code: CodeType, module_globals: dict[str, object]) -> None:
+        self.number = id(code)
+        self._reference = weakref.ref(code, self._forget)
+        self._plan: Plan | None = None
+        #: Only what linecache needs to ask a module's loader for the source.
+        self.globals = {name: module_globals[name] for name in ("__name__", "__loader__") if name in module_globals}
+
+    def _forget(self, _reference: object) -> None:
+        known.pop(self.number, None)
+        for dependent in dependents:
+            dependent.pop(self.number, None)
+
+    @property
+    def code(self) -> CodeType | None:
+        """The code object, None when it is gone."""
+        return self._reference()
+
+    def plan(self, code: CodeType) -> Plan:
+        """The plan of the code object, made when it is first needed."""
+        if self._plan is None:
+            source = source_of(code.co_filename, self.globals)
+            self._plan = make_plan(code, source, special_attributes(code))
+        return self._plan
+
+
+known: Final[dict[int, KnownCode]] = {}
+
+#: Other tables by the address of a code object, which lose an entry together with ``known``.
+dependents: Final[list[dict[int, object]]] = []
+
+
+def meet(code: CodeType, frame: FrameType) -> KnownCode:
+    """The entry of ``code``, which ``frame`` begins to run."""
+    entry = known.get(id(code))
+    if entry is None:
+        entry = known[id(code)] = KnownCode(code, frame.f_globals)
+    return entry
+
+
+def wanted(code: CodeType, scope: Scope) -> bool:
+    """Whether ``code`` is instrumented."""
+    return scope.wants(code) or special_attributes(code) is not None
+
+
+def is_import(code: CodeType, frame: FrameType) -> bool:
+    """Whether ``frame`` is the body of a module that is just being imported: no other thread can be in it, and a
+    thread that parked there would hold the import lock."""
+    if code.co_name != "<module>":
+        return False
+    specification = frame.f_globals.get("__spec__")
+    return bool(getattr(specification, "_initializing", False))

@@ -1,0 +1,116 @@
+"""Which code is instrumented."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import sys
+import sysconfig
+from pathlib import Path
+from types import CodeType
+from typing import Final
+
+_PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
+_TUTORIAL: Final = _PACKAGE + "tutorial" + os.sep
+
+_STANDARD_LIBRARY: Final = tuple(
+    {os.path.join(os.path.realpath(path), "") for path in map(sysconfig.get_path, ("stdlib", "platstdlib")) if path}
+    | {os.path.join(path, "") for path in map(sysconfig.get_path, ("stdlib", "platstdlib")) if path}
+)
+_INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+#: Top-level modules of site-packages that run the test and are no part of it.
+_RUNNERS: Final = frozenset({"_pytest", "pytest", "pluggy", "xdist", "execnet", "hypothesis", "coverage", "py", "_pydevd"})
+_RUNNER_PREFIXES: Final = ("pytest_", "_hypothesis_", "_pytest_", "pydev", "_pydev", "debugpy")
+
+#: Lock-free accesses inside the standard library that are part of what a primitive means: (start of the qualified
+#: name in threading.py, attributes). Everything else there happens under a lock, which is a scheduling point itself.
+_THREADING: Final = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "threading.py")
+_PRIMITIVES: Final = {
+    "Event.": frozenset({"_flag"}),
+    "Barrier.": frozenset({"broken", "n_waiting", "_state", "_count"}),
+}
+
+
+class Scope:
+    """Which code is instrumented: everything but the standard library, the test runner and racecheck itself.
+
+    An entry of ``include`` and ``exclude`` is a module name ("random", "logging.handlers": that module and what is
+    below), or, when it holds a slash or a wildcard or ends in ".py", a fragment or glob of the path ("*/vendor/*.py").
+    ``exclude`` wins over the default, ``include`` over ``exclude``'s default part, that is, over what is left out by
+    default.
+    """
+
+    def __init__(self, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> None:
+        self.include = include
+        self.exclude = exclude
+        self._files: dict[str, bool] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scope) and (self.include, self.exclude) == (other.include, other.exclude)
+
+    def __hash__(self) -> int:
+        return hash((self.include, self.exclude))
+
+    def __repr__(self) -> str:
+        return f"Scope(include={self.include!r}, exclude={self.exclude!r})"
+
+    def wants(self, code: CodeType) -> bool:
+        """Whether the accesses of ``code`` are visible."""
+        file = code.co_filename
+        wanted = self._files.get(file)
+        if wanted is None:
+            wanted = self._files[file] = self._decide(file)
+        return wanted
+
+    def _decide(self, file: str) -> bool:
+        names = _module_names(file)
+        if any(_matches(entry, file, names) for entry in self.exclude):
+            return False
+        return by_default(file) or any(_matches(entry, file, names) for entry in self.include)
+
+
+def by_default(file: str) -> bool:
+    """Whether code of this file is instrumented when nothing is included or excluded."""
+    if file.startswith("<frozen "):
+        return False
+    if file.startswith(_PACKAGE):
+        return file.startswith(_TUTORIAL)
+    for marker in _INSTALLED:
+        if marker in file:
+            top = file.rpartition(marker)[2].split(os.sep, 1)[0].removesuffix(".py")
+            return top not in _RUNNERS and not top.startswith(_RUNNER_PREFIXES)
+    return not file.startswith(_STANDARD_LIBRARY)
+
+
+def special_attributes(code: CodeType) -> frozenset[str] | None:
+    """The attributes whose accesses are visible in this code of the standard library, None for ordinary code."""
+    if code.co_filename == _THREADING:
+        for start, attributes in _PRIMITIVES.items():
+            if code.co_qualname.startswith(start):
+                return attributes
+    return None
+
+
+def _module_names(file: str) -> set[str]:
+    """Every name under which this file could have been imported: it depends on where ``sys.path`` begins."""
+    if file.startswith("<frozen "):
+        return {file[len("<frozen ") : -1]}
+    names = set()
+    for entry in sys.path:
+        base = os.path.join(os.path.abspath(entry), "")
+        if file.startswith(base) and file.endswith(".py"):
+            parts = file[len(base) : -len(".py")].split(os.sep)
+            if parts[-1] == "__init__":
+                parts.pop()
+            names.add(".".join(parts))
+    return names
+
+
+def _matches(entry: str, file: str, names: set[str]) -> bool:
+    if "/" in entry or "*" in entry or "?" in entry or entry.endswith(".py"):
+        path = file.replace(os.sep, "/")
+        if any(wildcard in entry for wildcard in "*?["):
+            return fnmatch.fnmatchcase(path, entry)
+        return entry in path
+    return any(name == entry or name.startswith(entry + ".") for name in names)

@@ -1,0 +1,168 @@
+"""Instrumentation by ``sys.settrace`` with opcode events, for Python 3.11."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.instrument import attributes, registry
+from pytest_racecheck.instrument.handlers import Listener
+from pytest_racecheck.instrument.plan import Plan
+from pytest_racecheck.instrument.scope import Scope
+
+#: A trace function, global or local: returns the local one to go on with.
+Trace = Callable[[FrameType, str, Any], Any]
+
+
+class Tracing:
+    """See :class:`pytest_racecheck.instrument.Instrumentation`."""
+
+    name: Final = "sys.settrace"
+
+    def __init__(self) -> None:
+        self._make: Callable[[Trace | None], Trace] | None = None
+        #: For each thread that is in: its trace function, and the one that was there before.
+        self._threads: dict[int, tuple[Trace, Trace | None]] = {}
+        self._hook: Trace | None = None
+
+    def open(self, scope: Scope, listener: Listener, opportunity: Callable[[], None] | None) -> None:
+        """See the protocol."""
+        if self._make is not None:
+            raise RuntimeError("already open")
+        attributes.forget()
+        self._make = _tracer(scope, listener, opportunity)
+        self._hook = threading.gettrace()  # type: ignore[assignment]
+        if self._hook is not None:
+            threading.settrace(self._first_call)
+
+    def close(self) -> None:
+        """See the protocol."""
+        self.leave_thread()
+        if self._make is None:
+            return
+        self._make = None
+        registry.dependents.clear()
+        if self._hook is not None:
+            threading.settrace(self._hook)
+            self._hook = None
+
+    def enter_thread(self) -> None:
+        """Traces the calling thread from here on, together with whoever traced it before."""
+        ident = real.get_ident()
+        if self._make is not None and ident not in self._threads:
+            self._install(ident, sys.gettrace())  # type: ignore[arg-type]
+
+    def leave_thread(self) -> None:
+        """Gives the calling thread back to whoever traced it before."""
+        trace, previous = self._threads.pop(real.get_ident(), (None, None))
+        # None: an exception went through our trace function, and the interpreter dropped it. Anything else is a
+        # debugger that was started meanwhile: leave that to its user.
+        if trace is not None and sys.gettrace() in (trace, None):
+            sys.settrace(previous)
+
+    def _install(self, ident: int, previous: Trace | None) -> Trace:
+        assert self._make is not None
+        trace = self._make(previous)
+        self._threads[ident] = trace, previous
+        sys.settrace(trace)
+        return trace
+
+    def _first_call(self, frame: FrameType, event: str, arg: Any) -> Any:
+        # A thread calls threading's hook when its run() begins, which throws out what enter_thread() installed.
+        hook = self._hook
+        ident = real.get_ident()
+        if self._make is not None and ident in self._threads:
+            return self._install(ident, hook)(frame, event, arg)
+        sys.settrace(hook)
+        return hook(frame, event, arg) if hook is not None else None
+
+
+def _tracer(
+    scope: Scope, listener: Listener, opportunity: Callable[[], None] | None
+) -> Callable[[Trace | None], Trace]:
+    """Makes what makes the trace function of a thread."""
+    plans: dict[int, Plan | None] = {}
+    registry.dependents[:] = [plans]  # type: ignore[list-item]
+    get_ident = real.get_ident
+
+    def look_up(frame: FrameType) -> Plan | None:
+        code = frame.f_code
+        try:
+            return plans[id(code)]
+        except KeyError:
+            pass
+        if registry.is_import(code, frame):
+            return None
+        entry = registry.meet(code, frame)
+        plan = plans[id(code)] = entry.plan(code) if registry.wanted(code, scope) else None
+        return plan
+
+    def make(previous: Trace | None) -> Trace:
+        def trace(frame: FrameType, event: str, arg: Any) -> Any:
+            chained = None
+            if previous is not None:
+                chained = previous(frame, event, arg)
+                if sys.gettrace() is not trace:  # coverage installs itself anew at every call
+                    sys.settrace(trace)
+            try:
+                plan = look_up(frame)
+            except RecursionError:
+                return chained
+            if plan is None:
+                return chained
+            if opportunity is not None:
+                _offer(opportunity, get_ident)
+            frame.f_trace_opcodes = True
+            frame.f_trace_lines = chained is not None
+            return _local(plan, listener, opportunity, chained, trace)
+
+        return trace
+
+    return make
+
+
+def _offer(opportunity: Callable[[], None], get_ident: Callable[[], int]) -> None:
+    thread = current.thread
+    if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+        opportunity()
+
+
+def _local(
+    plan: Plan,
+    listener: Listener,
+    opportunity: Callable[[], None] | None,
+    chained: Trace | None,
+    trace: Trace,
+) -> Trace:
+    """The trace function of one frame."""
+    handlers, cells, get_ident = plan.handlers, plan.cells, real.get_ident
+    places: frozenset[int] | set[int] = plan.backward | plan.after_calls if opportunity is not None else frozenset()
+
+    def local(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal chained
+        if event == "opcode":
+            offset = frame.f_lasti
+            handler = handlers.get(offset)
+            if handler is None and offset not in places:
+                return local
+            thread = current.thread
+            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+                runs_python = handler(frame, listener) if handler is not None else None
+                if opportunity is not None and (runs_python or offset in places):
+                    opportunity()
+                if cells:
+                    # When this function returns, the interpreter writes f_locals back into the frame: with what
+                    # was read before the listener let other threads run, it would undo their writes to variables
+                    # that functions share. Reading them again brings them up to date.
+                    frame.f_locals  # noqa: B018
+        elif chained is not None:
+            chained = chained(frame, event, arg)
+            if sys.gettrace() is not trace:
+                sys.settrace(trace)
+        return local
+
+    return local

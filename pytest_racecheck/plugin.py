@@ -1,0 +1,109 @@
+"""The pytest plugin: options, marker and fixtures, and which tests are explored. Everything else is elsewhere.
+
+Importing this module installs the stand-ins for locks, threads and clocks: they have to be there before the code under
+test is imported, else its module-level locks are out of reach. They cost next to nothing until a marked test runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_racecheck import __version__, hookspecs
+from pytest_racecheck.primitives import install
+from pytest_racecheck.pytesting import marked, options
+from pytest_racecheck.pytesting.fixture import racecheck
+from pytest_racecheck.pytesting.results import Results
+from pytest_racecheck.tutorial import fixtures as tutorial
+
+if TYPE_CHECKING:
+    from pytest_racecheck.settings import Settings
+
+__all__ = ["racecheck"]
+
+#: What a session without marker arguments would use; there from configuration on.
+_SETTINGS = pytest.StashKey["Settings"]()
+#: How many tests of this process are going to be explored.
+_MARKED = pytest.StashKey[int]()
+#: Whether this session holds on to the installed stand-ins.
+_HOLDS = pytest.StashKey[bool]()
+
+install.acquire()
+_held_by_import = True  # until the first session takes over
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Hooks for other plugins."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Command line options and their ini twins."""
+    options.add_options(parser)
+
+
+@pytest.hookimpl(trylast=True)  # when pytest-randomly has settled on a seed
+def pytest_configure(config: pytest.Config) -> None:
+    """Check what was asked for, before anything else is done."""
+    global _held_by_import
+    if not _held_by_import:
+        install.acquire()
+    _held_by_import = False
+    config.stash[_HOLDS] = True
+    config.addinivalue_line("markers", marked.MARKER_HELP)
+    config.stash[_SETTINGS] = options.session_settings(config)
+    options.treats_all_as_marked(config)
+    json_path = options.json_path(config)
+    if not _is_xdist_worker(config):
+        config.pluginmanager.register(Results(config, json_path), "racecheck-results")
+    config.pluginmanager.register(tutorial, "racecheck-tutorial")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last session to end takes the stand-ins away."""
+    if config.stash.get(_HOLDS, False):
+        del config.stash[_HOLDS]
+        install.release()
+
+
+@pytest.hookimpl(trylast=True)  # tests that were deselected need not be in order
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Find the tests to explore; without any, nothing more of racecheck is imported or registered."""
+    selected = marked.select(items, config.stash[_SETTINGS], options.treats_all_as_marked(config))
+    config.stash[_MARKED] = len(selected)
+    if not selected or config.getoption("collectonly"):
+        return
+    if str(config.getoption("parallel_threads", None) or 1) != "1":
+        raise pytest.UsageError("racecheck and --parallel-threads (pytest-run-parallel) can't be used together")
+    from pytest_racecheck.pytesting.item_hooks import ItemHooks
+
+    config.pluginmanager.register(ItemHooks(selected), "racecheck-items")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """One line about the session when racecheck was asked for on the command line."""
+    return _header(config) if options.given(config) else None
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> str | None:
+    """The same line when it turns out that there are marked tests; nothing in a session without any."""
+    count = config.stash.get(_MARKED, 0)
+    if not count or not items or options.given(config) or config.get_verbosity() < 0:
+        return None
+    return _header(config)
+
+
+def _header(config: pytest.Config) -> str:
+    settings = config.stash[_SETTINGS]
+    if settings.replay is not None:
+        return f"racecheck {__version__}: replays one interleaving"
+    return (
+        f"racecheck {__version__}: strategy {settings.strategy}, {settings.interleavings} interleavings, "
+        f"seed {settings.seed}"
+    )
+
+
+def _is_xdist_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")

@@ -1,0 +1,92 @@
+"""Puts the stand-ins in place of the originals, and takes them away again.
+
+Installed when the plugin is imported, so that locks made at module level by the code under test are ours. Modules that
+were imported before and hold an original by name (``from threading import Lock``) are given the stand-in too.
+"""
+
+from __future__ import annotations
+
+import _queue
+import _thread
+import queue
+import sys
+import threading
+import time
+from typing import Any, Final
+
+from pytest_racecheck.engine import older
+from pytest_racecheck.primitives import thread
+from pytest_racecheck.primitives.lock import Lock
+from pytest_racecheck.primitives.rlock import RLock
+from pytest_racecheck.primitives.simple_queue import SimpleQueue
+from pytest_racecheck.primitives.thread import THREADS
+from pytest_racecheck.primitives.virtual_time import FUNCTIONS
+
+#: These schedule, measure or run the tests themselves and must keep the originals.
+_OUR_OWN: Final = ("pytest_racecheck", "_pytest", "pytest", "pluggy", "xdist", "execnet", "hypothesis", "coverage")
+
+_CLOCKS: Final = ("sleep", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns")
+
+_users = 0
+_undo: list[tuple[Any, str, object, object]] = []
+
+
+def acquire() -> None:
+    """Installs the stand-ins, unless they are: every call is to be matched by one of `release`."""
+    global _users
+    _users += 1
+    if _users == 1:
+        _install()
+
+
+def release() -> None:
+    """Takes the stand-ins away when nobody needs them any longer; those in use keep working as what they stand for."""
+    global _users
+    _users -= 1
+    if _users == 0:
+        while _undo:
+            owner, name, original, stand_in = _undo.pop()
+            if vars(owner).get(name) is stand_in:
+                setattr(owner, name, original)
+
+
+def _install() -> None:
+    older.find()
+    real_start_new_thread = _thread.start_new_thread
+    stand_ins: dict[int, tuple[object, object]] = {}
+
+    def stand_in_for(original: object, stand_in: object) -> None:
+        stand_ins[id(original)] = (original, stand_in)
+
+    for original in {id(o): o for o in (_thread.allocate_lock, _thread.allocate, threading.Lock)}.values():
+        stand_in_for(original, Lock)
+    stand_in_for(_thread.LockType, Lock)
+    stand_in_for(_thread.RLock, RLock)
+    stand_in_for(_thread.start_new_thread, THREADS.start_new_thread)
+    stand_in_for(_thread.start_new, THREADS.start_new_thread)
+    stand_in_for(_queue.SimpleQueue, SimpleQueue)
+    for name in _CLOCKS:
+        stand_in_for(getattr(time, name), getattr(FUNCTIONS, name))
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] not in _OUR_OWN and not name.startswith("pytest_"):
+            _replace_in(module, stand_ins)
+    if hasattr(threading, "_start_new_thread"):
+        # Up to 3.12 Thread.start() calls it, and that is intercepted as a whole.
+        _set(threading, "_start_new_thread", real_start_new_thread)
+    _set(threading, "RLock", RLock)
+    _set(threading.Thread, "start", thread.start)
+    _set(threading.Thread, "join", thread.join)
+    _set(threading.Thread, "is_alive", thread.is_alive)
+    _set(queue, "SimpleQueue", SimpleQueue)
+
+
+def _replace_in(module: object, stand_ins: dict[int, tuple[object, object]]) -> None:
+    for name, value in list(getattr(module, "__dict__", {}).items()):
+        found = stand_ins.get(id(value))
+        if found is not None:
+            _set(module, name, found[1])
+
+
+def _set(owner: Any, name: str, stand_in: object) -> None:
+    _undo.append((owner, name, vars(owner)[name], stand_in))
+    setattr(owner, name, stand_in)

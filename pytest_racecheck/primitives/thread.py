@@ -1,0 +1,113 @@
+"""Threads: intercepted where they start and where others wait for their end; the class itself stays as it is."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.primitives.lock import nanoseconds
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.thread import ControlledThread
+
+
+def function_name(function: object) -> str:
+    """How reports name what a thread runs."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__qualname__", None) or type(function).__qualname__
+
+
+@functools.wraps(real.thread_start)
+def start(self: threading.Thread) -> None:
+    me = current.thread
+    if me is None or me.ident != real.get_ident() or me.quiet or not self._initialized or self._started.is_set():  # type: ignore[attr-defined]
+        real.thread_start(self)
+        return
+
+    def begin(child: ControlledThread) -> None:
+        # The bootstrap code of `threading` runs uncontrolled, up to the call of run(): that one is shadowed once.
+        attributes = vars(self)
+        shadowed = attributes.get("run")
+
+        def run() -> None:
+            if shadowed is None:
+                attributes.pop("run", None)
+            else:
+                attributes["run"] = shadowed
+            child.scheduler.live(child, self.run)
+
+        attributes["run"] = run
+        try:
+            real.thread_start(self)
+        except BaseException:
+            attributes.pop("run", None)
+            raise
+
+    target = getattr(self, "_target", None)
+    function = function_name(target) if target is not None else f"{type(self).__qualname__}.run"
+    me.scheduler.spawn(me, self, function, begin)
+
+
+class Threads:
+    """`_thread.start_new_thread` for those who call it themselves; a bound method, as the original is no descriptor."""
+
+    def start_new_thread(
+        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, /
+    ) -> int:
+        """Starts a thread that calls ``function``. Returns its identifier."""
+        me = current.thread
+        if me is None or me.ident != real.get_ident() or me.quiet:
+            return real.start_new_thread(function, args, kwargs or {})
+
+        def begin(child: ControlledThread) -> int:
+            def body() -> None:
+                child.scheduler.live(child, lambda: function(*args, **(kwargs or {})))
+
+            return real.start_new_thread(body, ())
+
+        return int(me.scheduler.spawn(me, None, function_name(function), begin))
+
+
+THREADS = Threads()
+
+
+def _target(thread: threading.Thread) -> tuple[ControlledThread | None, ControlledThread | None]:
+    """The running controlled thread and the one that ``thread`` is, None for either that is not controlled."""
+    me = current.thread
+    if me is None or me.ident != real.get_ident() or me.quiet:
+        return None, None
+    return me, me.scheduler.by_thread.get(id(thread))
+
+
+@functools.wraps(real.thread_join)
+def join(self: threading.Thread, timeout: float | None = None) -> None:
+    me, target = _target(self)
+    if me is None or target is me:
+        real.thread_join(self, timeout)
+    elif target is None or target in me.scheduler.lost:
+        if self.is_alive() and self is not threading.current_thread():
+            with me.scheduler.external.blocking(me, "join of a thread that is not controlled"):
+                real.thread_join(self, timeout)
+        else:
+            real.thread_join(self, timeout)
+    else:
+        limit = None if timeout is None else max(0, nanoseconds(max(timeout, 0)) or 0)
+        if me.scheduler.join(me, target, limit):
+            me.scheduler.reap()
+
+
+@functools.wraps(threading.Thread.is_alive)
+def is_alive(self: threading.Thread) -> bool:
+    me, target = _target(self)
+    if me is not None and target is not None and target is not me:
+        me.scheduler.point(me, "read", target)
+        me.scheduler.poll(me)
+        return not target.ended
+    return _real_is_alive(self)
+
+
+_real_is_alive = threading.Thread.is_alive

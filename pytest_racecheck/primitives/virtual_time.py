@@ -1,0 +1,63 @@
+"""The stand-ins for `time.sleep` and the clocks: virtual time in controlled threads, real time everywhere else.
+
+They are bound methods, not functions, because the originals are no descriptors either: a class may say
+``sleep = time.sleep`` and call ``self.sleep(1)``.
+"""
+
+from __future__ import annotations
+
+from pytest_racecheck.engine import current, real
+
+
+class VirtualTime:
+    """The functions of the module `time` that know of virtual time."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Suspends the calling thread for ``seconds``."""
+        me = current.thread
+        if me is None or me.ident != real.get_ident() or me.quiet:
+            real.sleep(seconds)
+            return
+        duration = int(seconds * 1_000_000_000)
+        if duration < 0:
+            real.sleep(seconds)  # raises what it raises
+        me.scheduler.sleep(me, duration)
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that can't go backwards."""
+        return self.monotonic_ns() / 1e9
+
+    def perf_counter(self) -> float:
+        """Seconds of the clock for short durations."""
+        return self.perf_counter_ns() / 1e9
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return self.time_ns() / 1e9
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds of a clock that can't go backwards."""
+        me = current.thread
+        if me is None or me.ident != real.get_ident() or me.quiet:
+            return real.monotonic_ns()
+        scheduler = me.scheduler
+        return scheduler.clock.origin.monotonic + scheduler.read_clock(me)
+
+    def perf_counter_ns(self) -> int:
+        """Nanoseconds of the clock for short durations."""
+        me = current.thread
+        if me is None or me.ident != real.get_ident() or me.quiet:
+            return real.perf_counter_ns()
+        scheduler = me.scheduler
+        return scheduler.clock.origin.perf_counter + scheduler.read_clock(me)
+
+    def time_ns(self) -> int:
+        """Nanoseconds since the epoch."""
+        me = current.thread
+        if me is None or me.ident != real.get_ident() or me.quiet:
+            return real.time_ns()
+        scheduler = me.scheduler
+        return scheduler.clock.origin.time + scheduler.read_clock(me)
+
+
+FUNCTIONS = VirtualTime()

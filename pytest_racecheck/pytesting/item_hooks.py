@@ -1,0 +1,97 @@
+"""The hooks that do something for each marked test; registered only when there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_racecheck.pytesting import private, progress
+from pytest_racecheck.pytesting.explored import ExploredItem
+from pytest_racecheck.pytesting.results import attach
+
+if TYPE_CHECKING:
+    from pytest_racecheck.settings import Settings
+
+
+class ItemHooks:
+    """Explores the items of ``selected``; all others pass through."""
+
+    def __init__(self, selected: Mapping[pytest.Item, Settings]) -> None:
+        self._selected = selected
+        self._running: ExploredItem | None = None
+        self._line: progress.ProgressLine | None = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        settings = self._selected.get(item)
+        if settings is None:
+            return (yield)
+        missing = private.missing_names(item)
+        if missing:
+            raise pytest.UsageError(
+                f"racecheck can't run a test again under pytest {pytest.__version__}, which has no {', '.join(missing)}; "
+                "use pytest 8.4 to 9.2, or a newer racecheck"
+            )
+        self._line = progress.for_item(item, settings.interleavings)
+        self._running = ExploredItem(item, settings, self._line.update if self._line else _ignore)
+        try:
+            return (yield)
+        finally:
+            self._running.release()
+            self._running = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        try:
+            return (yield)
+        finally:
+            if self._line is not None:
+                self._line.erase()
+                self._line = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        try:
+            return (yield)
+        finally:
+            if self._running is not None:
+                self._running.close()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        running = self._running
+        if running is None:
+            return (yield)
+        if request.scope != "function":  # set up once, for all interleavings: outside of the engine's control
+            with running.suspended():
+                return (yield)
+        value = yield
+        if fixturedef.argname == "subtests":
+            running.subtests.adopt(value)
+        return value
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        __tracebackhide__ = True
+        running = self._running
+        if running is None:
+            return (yield)
+        with running.suspended():
+            report = yield
+        if call.when == "call" and running.result is not None:
+            attach(report, running.result)
+        return report
+
+
+def _ignore(_done: int, _per_second: float, _threads: int) -> None:
+    """Progress that no one sees."""

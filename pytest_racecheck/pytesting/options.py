@@ -1,0 +1,175 @@
+"""Command line and ini: one table, from which options are registered and the settings of a session are made."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import pytest
+
+from pytest_racecheck import settings
+from pytest_racecheck.pytesting import private
+from pytest_racecheck.settings import Settings, SettingsError
+
+_DEFAULTS: Final = Settings()
+
+
+class Option(NamedTuple):
+    """One argument of ``Settings``: ``flag`` and ``ini`` are its names, None where it can't be given that way."""
+
+    field: str
+    flag: str | None
+    ini: str | None
+    metavar: str
+    ini_type: Literal["int", "float", "string", "linelist"]
+    help: str
+
+
+OPTIONS: Final = (
+    Option("interleavings", "--interleavings", "racecheck_interleavings", "N", "int",
+           "how many interleavings to run each marked test under"),
+    Option("strategy", "--racecheck-strategy", "racecheck_strategy", "NAME", "string",
+           "how interleavings are chosen"),
+    Option("seed", "--racecheck-seed", "racecheck_seed", "INT", "int",
+           "base of the seeds of all tests; unless given, the seed of pytest-randomly if that is active"),
+    Option("timeout", "--racecheck-timeout", "racecheck_timeout", "SECONDS", "float",
+           "real seconds that one interleaving may take"),
+    Option("model", "--racecheck-model", "racecheck_model", "NAME", "string",
+           "where threads may be switched: 'python' at any two accesses to shared memory, "
+           "'gil' where the interpreter of a GIL build can"),
+    Option("replay", "--racecheck-replay", None, "TOKEN", "string",
+           "run the selected marked tests under the one schedule that a failure report printed"),
+    Option("include", None, "racecheck_include", "", "linelist",
+           "modules (prefixes of their names) or paths (patterns) to instrument besides the usual ones"),
+    Option("exclude", None, "racecheck_exclude", "", "linelist",
+           "modules or paths not to instrument"),
+    Option("max_points", None, "racecheck_max_points", "N", "int",
+           "scheduling points after which an interleaving is cut off"),
+)  # fmt: skip
+
+ALL: Final = ("--racecheck-all", "racecheck_all", "treat every test as marked")
+JSON: Final = ("--racecheck-json", "racecheck_json", "write the results of all marked tests to this file")
+
+#: ``interleavings`` is understood in ini files too, as the twin of the bare ``--interleavings``.
+_ALIASES: Final = {"racecheck_interleavings": "interleavings"}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register everything with pytest."""
+    group = parser.getgroup("racecheck", "racecheck: tests under forced thread interleavings")
+    for option in OPTIONS:
+        default = getattr(_DEFAULTS, option.field)
+        allowed = settings.ARGUMENTS[option.field].allowed
+        text = f"{option.help} ({allowed}; default: {default})" if default not in (None, ()) else option.help
+        if option.flag is not None:
+            group.addoption(
+                option.flag, dest=_dest(option), metavar=option.metavar, type=_reader(option), default=None, help=text
+            )
+        if option.ini is not None:
+            parser.addini(option.ini, text, type=option.ini_type, default=None)
+            if option.ini in _ALIASES:
+                parser.addini(_ALIASES[option.ini], f"the same as {option.ini}", type=option.ini_type, default=None)
+    flag, ini, text = ALL
+    group.addoption(flag, dest="racecheck_all", action="store_true", default=None, help=text)
+    parser.addini(ini, text, type="bool", default=False)
+    flag, ini, text = JSON
+    group.addoption(flag, dest="racecheck_json", metavar="PATH", default=None, help=text)
+    parser.addini(ini, f"{text}; relative to the root directory", type="string", default=None)
+
+
+def session_settings(config: pytest.Config) -> Settings:
+    """The settings that hold for every test without a marker argument; UsageError for a value that can't be used."""
+    values: dict[str, Any] = {}
+    for option in OPTIONS:
+        value = config.getoption(_dest(option)) if option.flag is not None else None
+        if value is None and option.ini is not None:
+            value = _from_ini(config, option, option.ini)
+        if value is None and option.field == "seed":
+            value = _randomly_seed(config)
+        if value is not None:
+            values[option.field] = value
+    if "replay" in values:
+        _check_token(values["replay"])
+    return replace(_DEFAULTS, **values)
+
+
+def given(config: pytest.Config) -> bool:
+    """Whether anything about racecheck was asked for on the command line."""
+    dests = [_dest(option) for option in OPTIONS if option.flag is not None] + ["racecheck_all", "racecheck_json"]
+    return any(config.getoption(dest) is not None for dest in dests)
+
+
+def treats_all_as_marked(config: pytest.Config) -> bool:
+    """``--racecheck-all``, on the command line or in the ini file."""
+    flag: bool | None = config.getoption("racecheck_all")
+    if flag is None:
+        try:
+            return bool(config.getini("racecheck_all"))
+        except (ValueError, pytest.UsageError):
+            text = private.ini_text(config, "racecheck_all")
+            raise pytest.UsageError(f"ini option racecheck_all: {text!r} is not allowed; give true or false") from None
+    return flag
+
+
+def json_path(config: pytest.Config) -> Path | None:
+    """Where the JSON report goes; UsageError when nothing can be written there."""
+    text = config.getoption("racecheck_json")
+    base, shown_as = config.invocation_params.dir, "--racecheck-json"
+    if text is None:
+        text, base, shown_as = config.getini("racecheck_json"), config.rootpath, "ini option racecheck_json"
+    if text is None:
+        return None
+    path = base / Path(text).expanduser()
+    nearest = next((parent for parent in path.parents if parent.exists()), None)
+    if not text.strip() or path.is_dir() or (nearest is not None and not nearest.is_dir()):
+        raise pytest.UsageError(f"{shown_as}: {text!r} is not allowed; give the path of a file that can be written")
+    return path
+
+
+def _check_token(token: str) -> None:
+    from pytest_racecheck.engine.errors import ReplayError
+    from pytest_racecheck.engine.schedule import decode
+
+    try:
+        decode(token)
+    except ReplayError as error:
+        raise pytest.UsageError(f"--racecheck-replay: {error}") from None
+
+
+def _dest(option: Option) -> str:
+    return f"racecheck_{option.field}"
+
+
+def _reader(option: Option) -> Callable[[str], Any]:
+    """What argparse calls with the text of an option; its error message names the option and says the rest."""
+
+    def read(text: str) -> Any:
+        try:
+            return settings.read(option.field, text)
+        except SettingsError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _from_ini(config: pytest.Config, option: Option, name: str) -> Any:
+    shown_as = f"ini option {name}"
+    try:
+        value = config.getini(name)
+    except (ValueError, TypeError, pytest.UsageError):  # which of them depends on pytest's version
+        value = private.ini_text(config, name)
+    try:
+        if value is not None:
+            return settings.checked(option.field, value, shown_as)
+    except SettingsError as error:
+        raise pytest.UsageError(str(error)) from None
+    return _from_ini(config, option, _ALIASES[name]) if name in _ALIASES else None
+
+
+def _randomly_seed(config: pytest.Config) -> int | None:
+    """The seed of pytest-randomly, when it is active and has settled on one."""
+    seed = config.getoption("randomly_seed", None)
+    return seed if type(seed) is int else None

@@ -1,0 +1,80 @@
+"""The way of a result: from the item to pytest's report, with it to the session's process, and there to all readers."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_racecheck.report.model import TestResult
+
+#: The title of what racecheck adds to the report of a failing test.
+SECTION = "racecheck"
+
+
+def attach(report: pytest.TestReport, result: TestResult) -> None:
+    """Put a result on a report, as plain data: it may have to travel to another process (pytest-xdist)."""
+    report.racecheck = result.to_json()  # type: ignore[attr-defined]
+
+
+def _add_text(config: pytest.Config, report: pytest.TestReport, result: TestResult) -> None:
+    """What a person reads below the traceback, as wide as the terminal of this process."""
+    from pytest_racecheck.report.text import render_failure
+
+    width = shutil.get_terminal_size().columns
+    if config.pluginmanager.has_plugin("terminalreporter"):
+        width = config.get_terminal_writer().fullwidth
+    text = render_failure(result, width, config.get_verbosity(), _encoding())
+    add_section = getattr(report.longrepr, "addsection", None)
+    if not text:
+        return
+    if add_section is not None:
+        add_section(SECTION, text, "-")  # part of the failure: --show-capture=no doesn't hide it, JUnit has it
+    else:
+        report.sections.append((SECTION, text))
+
+
+def _encoding() -> str:
+    return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+
+class Results:
+    """Collects the results of a session where its reports arrive, and writes what is to be written at its end."""
+
+    def __init__(self, config: pytest.Config, json_path: Path | None) -> None:
+        self._config = config
+        self._json_path = json_path
+        self._plain: list[dict[str, Any]] = []
+
+    @pytest.hookimpl(tryfirst=True)  # before anyone who shows or keeps the report
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        data = getattr(report, "racecheck", None)
+        if data is None:
+            return
+        self._plain.append(data)
+        if report.outcome != "passed":
+            from pytest_racecheck.report.model import TestResult
+
+            _add_text(self._config, report, TestResult.from_json(data))
+
+    def pytest_sessionfinish(self) -> None:
+        if self._json_path is not None:
+            from pytest_racecheck.report.json_file import write
+
+            write(self._json_path, self._plain)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        verbosity = terminalreporter.config.get_verbosity()
+        if not self._plain or verbosity < -1:
+            return
+        from pytest_racecheck.report.model import TestResult
+        from pytest_racecheck.report.summary import render_summary
+
+        results = [TestResult.from_json(data) for data in self._plain]
+        terminalreporter.section(SECTION)
+        for line in render_summary(results, verbosity, _encoding()):
+            terminalreporter.write_line(line.text, **line.markup)

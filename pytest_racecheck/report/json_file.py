@@ -1,0 +1,42 @@
+"""The JSON report: one object for a session, the same whether it ran in one process or in many."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+#: Raised when a field changes its meaning or goes; fields that are added don't count.
+SCHEMA: Final = 1
+
+
+def document(tests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The whole report; ``tests`` are results as ``TestResult.to_json`` makes them."""
+    return {
+        "schema": SCHEMA,
+        "python": platform.python_version(),
+        "free_threaded": is_free_threaded(),
+        "tests": list(tests),
+    }
+
+
+def write(path: Path, tests: Sequence[dict[str, Any]]) -> None:
+    """Write the report to ``path``, with its folders, all at once: a reader never sees half of it. OSError if it can't."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(document(tests), indent=2, ensure_ascii=False, allow_nan=False)
+    unfinished = path.with_name(f"{path.name}.part")
+    # Values of the code under test may hold lone surrogates, which no UTF-8 file can.
+    unfinished.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    unfinished.replace(path)
+
+
+def is_free_threaded() -> bool:
+    """Whether threads run in parallel in this process: a free-threaded build whose GIL is off."""
+    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return False
+    enabled = getattr(sys, "_is_gil_enabled", None)
+    return enabled is not None and not enabled()

@@ -1,0 +1,230 @@
+"""What racecheck found out about a test, as plain data: the one source of every report, on screen and in files.
+
+Everything is made of strings, numbers, booleans, lists and None, so that ``to_json`` and ``from_json`` are inverse to
+each other and the data can cross a process boundary (pytest-xdist). Lines count from 1, columns from 0.
+A stack runs from the outermost frame to the innermost one, as in a traceback, and has only frames that the reader
+can do something about: those outside the standard library, pytest and racecheck, where there are any.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Verdict = Literal["passed", "proved", "race", "deadlock", "hang", "serial-failure", "nondeterministic"]
+UnderGil = Literal["reachable", "unreachable", "unknown"]
+
+
+@dataclass
+class Frame:
+    """One call: ``source`` is the line as written, without its indentation."""
+
+    file: str
+    line: int
+    function: str
+    source: str
+
+
+@dataclass
+class Held:
+    """A lock that a thread holds, and where it took it (``file`` "" and ``line`` 0 when that is not known)."""
+
+    resource: str
+    file: str = ""
+    line: int = 0
+
+
+@dataclass
+class ThreadReport:
+    """A controlled thread when the run stopped.
+
+    ``state`` is one word or a few ("blocked", "runnable", "finished"). ``waits_for`` says in plain words what a
+    blocked thread waits for; ``waits_on`` has the ids of the threads that could end that: the wait-for graph.
+    """
+
+    id: str
+    name: str
+    function: str
+    state: str
+    holds: list[Held] = field(default_factory=list)
+    waits_for: str | None = None
+    stack: list[Frame] = field(default_factory=list)
+    waits_on: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Preemption:
+    """A switch away from ``thread``, which could have gone on, to the thread ``to``, right before ``source`` ran."""
+
+    thread: str
+    file: str
+    line: int
+    source: str
+    to: str
+
+
+@dataclass
+class Step:
+    """One operation of the failing interleaving, with the value of its resource before and after where known.
+
+    ``switch`` is the reason why another thread ran next ("preempted", "blocked on lock_a held by T2", "ended"), None
+    where the same thread went on. ``holds`` are the locks that the thread held while it did this.
+    """
+
+    n: int
+    thread: str
+    file: str
+    line: int
+    column: int
+    source: str
+    operation: str
+    resource: str
+    before: str | None = None
+    after: str | None = None
+    switch: str | None = None
+    holds: list[str] = field(default_factory=list)
+
+
+@dataclass
+class AccessReport:
+    """One side of a data race: ``holds`` is its lockset."""
+
+    thread: str
+    file: str
+    line: int
+    column: int
+    source: str
+    operation: str
+    holds: list[str] = field(default_factory=list)
+    stack: list[Frame] = field(default_factory=list)
+
+
+@dataclass
+class DataRace:
+    """Two conflicting accesses that nothing orders."""
+
+    resource: str
+    first: AccessReport
+    second: AccessReport
+
+
+@dataclass
+class Failure:
+    """The failing interleaving.
+
+    ``kind`` is the verdict's word. ``exception`` is the type's name, ``message`` its text: the plain words that the
+    headline uses. ``cause`` names the kind of deadlock or the pattern of a race ("lock-order cycle", "lost update").
+    ``details`` are further whole sentences about the cause, ``advice`` what to do where that is certain.
+    ``reproduced``: in how many of how many replays of ``token`` the test failed again.
+    """
+
+    kind: Verdict
+    exception: str
+    message: str
+    token: str
+    reproduced: tuple[int, int] = (0, 0)
+    under_gil: UnderGil = "unknown"
+    preemptions: list[Preemption] = field(default_factory=list)
+    threads: list[ThreadReport] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    data_races: list[DataRace] = field(default_factory=list)
+    cause: str = ""
+    details: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+
+
+@dataclass
+class TestResult:
+    """One marked test.
+
+    ``requested`` interleavings were asked for, ``interleavings`` ran, of which ``distinct`` were not equivalent;
+    ``exhaustive``: there are no others. ``first_failure`` is the number of the first failing interleaving (0 is the
+    serial one). ``seconds`` of real time, ``per_second`` interleavings. ``outcomes``: what ``racecheck.outcome``
+    recorded, with the number of interleavings. ``sometimes``: names of conditions that held in none of them.
+    """
+
+    __test__ = False  # the name starts with "Test": keeps pytest from collecting it where it is imported
+
+    nodeid: str
+    verdict: Verdict
+    strategy: str
+    seed: int
+    requested: int
+    interleavings: int
+    distinct: int
+    exhaustive: bool
+    first_failure: int | None
+    seconds: float
+    per_second: float
+    failure: Failure | None = None
+    outcomes: list[tuple[str, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    sometimes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Dicts, lists, strings, numbers, booleans and None only."""
+        return typing.cast("dict[str, Any]", _plain(self))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TestResult:
+        """The inverse of ``to_json``. Fields it doesn't know are ignored: newer versions may add some.
+
+        Raises ValueError, naming the field, when one is missing or has the wrong type.
+        """
+        return typing.cast("TestResult", _build(cls, data, "test"))
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _build(hint: Any, value: Any, where: str) -> object:
+    """``value``, which came from JSON, as the type ``hint``; ``where`` is its path for the error message."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return _build_dataclass(typing.cast("type", hint), value, where)
+    if origin is list:
+        items = _expect(list, value, where)
+        return [_build(arguments[0], item, f"{where}[{n}]") for n, item in enumerate(items)]
+    if origin is tuple:
+        items = _expect(list, value, where)
+        if len(items) != len(arguments):
+            raise ValueError(f"{where}: {len(arguments)} items expected, not {len(items)}")
+        return tuple(_build(a, item, f"{where}[{n}]") for n, (a, item) in enumerate(zip(arguments, items, strict=True)))
+    if origin in (Union, types.UnionType):  # only ever "something or None"
+        return None if value is None else _build(arguments[0], value, where)
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError(f"{where}: one of {', '.join(arguments)} expected, not {value!r}")
+        return value
+    if hint is float and type(value) is int:
+        return float(value)
+    return _expect(hint, value, where)
+
+
+def _build_dataclass(cls: type, value: Any, where: str) -> object:
+    data = _expect(dict, value, where)
+    hints = get_type_hints(cls)
+    known = {}
+    for spec in dataclasses.fields(cls):
+        if spec.name in data:
+            known[spec.name] = _build(hints[spec.name], data[spec.name], f"{where}.{spec.name}")
+        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{where}.{spec.name} is missing")
+    return cls(**known)
+
+
+def _expect(kind: Any, value: Any, where: str) -> Any:
+    if type(value) is not kind:
+        raise ValueError(f"{where}: {kind.__name__} expected, not {type(value).__name__}")
+    return value

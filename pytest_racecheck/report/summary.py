@@ -1,0 +1,80 @@
+"""The section of the terminal summary: what was run, what was found, and how outcomes were distributed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from pytest_racecheck.report.model import TestResult
+from pytest_racecheck.report.outcomes import render_table
+from pytest_racecheck.report.terminal import clean, encodable, first_line
+
+#: Good news first, then the rest from plain to odd; the order in which verdicts are counted.
+_VERDICTS: Final = ("proved", "passed", "race", "deadlock", "hang", "serial-failure", "nondeterministic")
+_GOOD: Final = frozenset({"proved", "passed"})
+
+
+class Line(NamedTuple):
+    """One line, with the markup that pytest's terminal writer understands."""
+
+    text: str
+    markup: dict[str, bool] = {}  # noqa: RUF012 - read only
+
+
+def render_summary(results: Sequence[TestResult], verbosity: int = 0, encoding: str = "utf-8") -> list[Line]:
+    """The lines of the section. Failing tests have one each; with ``verbosity``, pytest's ``-v`` count, all tests do.
+
+    Text from the tests is made harmless for terminals, and nothing is used that ``encoding`` lacks.
+    """
+    lines = [_totals(results)]
+    shown = [result for result in results if verbosity > 0 or result.verdict not in _GOOD]
+    width = max((len(result.verdict) for result in shown), default=0)
+    for result in shown:
+        lines += _test(result, width, verbosity)
+    if verbosity >= 0:
+        for result in results:
+            if result.outcomes:
+                lines.append(Line(""))
+                lines += map(Line, render_table(result.nodeid, result.outcomes, encoding))
+    return [Line(encodable(text, encoding), markup) for text, markup in lines]
+
+
+def _totals(results: Sequence[TestResult]) -> Line:
+    runs = sum(result.interleavings for result in results)
+    seconds = sum(result.seconds for result in results)
+    verdicts = Counter(str(result.verdict) for result in results)
+    counted = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in _VERDICTS if verdicts[verdict])
+    rate = f" ({runs / seconds:,.0f}/s)" if seconds > 0 else ""
+    text = f"{_number(len(results), 'test')}, {_number(runs, 'interleaving')} in {seconds:.2f} s{rate}: {counted}"
+    return Line(text, {"green": True} if verdicts.keys() <= _GOOD else {"red": True})
+
+
+def _test(result: TestResult, width: int, verbosity: int) -> Iterator[Line]:
+    good = result.verdict in _GOOD
+    text = f"{result.verdict.ljust(width)}  {clean(result.nodeid)}: {_passed(result) if good else _failed(result)}"
+    yield Line(text, {"green" if good else "red": True})
+    if verbosity > 0:
+        for note in result.notes:
+            yield Line(f"{' ' * width}  {clean(note)}")
+
+
+def _passed(result: TestResult) -> str:
+    if result.verdict == "proved":
+        return f"all {_number(result.distinct, 'inequivalent interleaving')} pass"
+    distinct = f", {result.distinct:,} distinct" if 0 < result.distinct < result.interleavings else ""
+    return f"{_number(result.interleavings, 'interleaving')}{distinct}, {result.per_second:,.0f}/s"
+
+
+def _failed(result: TestResult) -> str:
+    where = ""
+    if result.first_failure is not None and result.verdict != "serial-failure":
+        where = f"interleaving {result.first_failure:,} of {result.requested:,}"
+    if result.failure is None:  # a condition that had to hold somewhere held nowhere
+        return f"never true: {clean(', '.join(result.sometimes))}"
+    headline = first_line(result.failure.message) or clean(result.failure.exception)
+    return f"{where}: {headline}" if where else headline
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,125 @@
+"""Finds a failing schedule with as few preemptions, and then as few switches, as it can in a given time.
+
+Two steps, and again as long as they help. Removal: delta debugging (Zeller & Hildebrandt, Simplifying and Isolating
+Failure-Inducing Input, TSE 2002) over the deviations from the serial schedule. Local search: a schedule with one
+deviation less may need its switches elsewhere, so each schedule that is simpler by one and deviates at a place that the
+failing run passed is tried, the simplest first, which is iterative context bounding (Musuvathi & Qadeer, PLDI 2007)
+around a known failure. A schedule is only ever returned if it was seen to fail in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pytest_racecheck.engine import real
+from pytest_racecheck.strategy.replay import Replay
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.schedule import Deviation, Schedule
+    from pytest_racecheck.engine.thread import ControlledThread, Ready
+
+
+class Tracking(Replay):
+    """A replay that notes the choices it passed: where, whether staying was possible, and who else could go on."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__(schedule)
+        self.choices: list[tuple[str, int, bool, tuple[str, ...]]] = []
+
+    def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
+        """As any replay."""
+        chosen = super().choose(ready, last, can_go_on)
+        others = tuple(sorted(thread.path for thread in ready if thread is not last))
+        self.choices.append((last.path, last.ops, can_go_on, others))
+        return chosen
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A schedule that was seen to fail, with what it costs and the choices that its run passed."""
+
+    schedule: Schedule
+    preemptions: int
+    choices: tuple[tuple[str, int, bool, tuple[str, ...]], ...]
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """Fewer preemptions first, then fewer switches."""
+        return self.preemptions, len(self.schedule)
+
+
+#: Runs a schedule; what it returns failed in the same way, None did not.
+Try = Callable[["Schedule"], Candidate | None]
+
+
+def minimise(first: Candidate, attempt: Try, seconds: float) -> Candidate:
+    """The simplest failing schedule found within ``seconds`` of real time, starting from ``first``."""
+    deadline = real.monotonic() + seconds
+    tried: set[Schedule] = set()
+
+    def fails(schedule: Schedule) -> Candidate | None:
+        if schedule in tried or real.monotonic() > deadline:
+            return None
+        tried.add(schedule)
+        return attempt(schedule)
+
+    best = first
+    while real.monotonic() < deadline:
+        simpler = _search_around(_remove(best, fails), fails, deadline)
+        if simpler.cost >= best.cost:
+            return simpler
+        best = simpler
+    return best
+
+
+def _remove(best: Candidate, fails: Try) -> Candidate:
+    """Delta debugging: leaves out halves, quarters, ... and at last single deviations."""
+    size = len(best.schedule)
+    while size >= 1:
+        start = 0
+        while start < len(best.schedule):
+            shorter = best.schedule[:start] + best.schedule[start + size :]
+            simpler = fails(shorter)
+            if simpler is not None and simpler.cost < best.cost:
+                best = simpler
+                size = min(size, len(best.schedule)) or 1
+                start = 0
+            else:
+                start += size
+        size //= 2
+    return best
+
+
+def _search_around(best: Candidate, fails: Try, deadline: float) -> Candidate:
+    """Schedules that cost less and deviate only where the failing run had a choice."""
+    for schedule in _simpler(best):
+        if real.monotonic() > deadline:
+            break
+        found = fails(schedule)
+        if found is not None and found.cost < best.cost:
+            return found
+    return best
+
+
+def _simpler(best: Candidate) -> Iterator[Schedule]:
+    """All schedules of up to two deviations at the choices of ``best`` that would be cheaper, the cheapest first."""
+    free: list[Deviation] = []
+    paid: list[Deviation] = []
+    for path, ops, can_go_on, others in best.choices:
+        for other in others:
+            (paid if can_go_on else free).append((path, ops, other))
+    if best.cost > (0, 1):
+        yield from ((deviation,) for deviation in free)
+    if best.cost > (0, 2):
+        yield from combinations(free, 2)
+    if best.cost > (1, 1):
+        yield from ((deviation,) for deviation in paid)
+    if best.cost > (1, 2):
+        for deviation in paid:
+            yield from ((deviation, second) for second in free)
+            yield from ((second, deviation) for second in free)
+    if best.cost > (2, 2):
+        yield from combinations(paid, 2)

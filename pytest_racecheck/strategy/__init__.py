@@ -1,0 +1,27 @@
+"""Strategies: oracles that choose who runs next. One file each; none of them ever touches a thread."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pytest_racecheck.strategy.base import Strategy
+
+#: What ``--racecheck-strategy`` takes.
+NAMES: Final = ("auto", "pct", "random")
+
+
+def create(name: str, random: Random) -> Strategy:
+    """The strategy called ``name``, one of `NAMES`, which draws all its chances from ``random``."""
+    if name == "pct":
+        from pytest_racecheck.strategy.pct import Pct
+
+        return Pct(random)
+    if name == "random":
+        from pytest_racecheck.strategy.random_walk import RandomWalk
+
+        return RandomWalk(random)
+    from pytest_racecheck.strategy.auto import Auto
+
+    return Auto(random)

@@ -1,0 +1,24 @@
+"""What the scheduler asks of a strategy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.thread import ControlledThread, Ready
+
+
+class Strategy(Protocol):
+    """Chooses the next thread at every scheduling point; `begin` and `end` frame one interleaving."""
+
+    def begin(self) -> None:
+        """A new interleaving starts."""
+
+    def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
+        """One of ``ready``. ``last`` ran until now; it is among them, and staying is no switch, if ``can_go_on``."""
+
+    def naps(self, thread: ControlledThread) -> bool:
+        """``thread`` is about to sleep: True lets the clock jump and the thread go on, although others could run."""
+
+    def end(self, points: int) -> None:
+        """The interleaving is over, after ``points`` choices."""

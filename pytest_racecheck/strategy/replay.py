@@ -1,0 +1,80 @@
+"""Replay: follows a schedule that was seen before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.recorder import Recording
+    from pytest_racecheck.engine.schedule import Mark, MarkedDeviation, Schedule
+    from pytest_racecheck.engine.thread import ControlledThread, Ready
+
+
+class _Following:
+    """Deviates from the serial schedule exactly where it is told to."""
+
+    def begin(self) -> None:
+        """Nothing to prepare."""
+
+    def target(self, thread: ControlledThread) -> str | None:
+        """The path of the thread that goes on at this operation; None: nothing special."""
+        raise NotImplementedError
+
+    def missing(self, thread: ControlledThread) -> None:
+        """The thread that was to go on can't."""
+
+    def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
+        """What the schedule says about this operation of this thread, else what the serial schedule says."""
+        target = self.target(last)
+        if target is not None:
+            for thread in ready:
+                if thread.path == target:
+                    return thread
+            self.missing(last)
+        return last if last.slot >= 0 else min(ready, key=_index)
+
+    def naps(self, thread: ControlledThread) -> bool:
+        """Unless the schedule says who goes on instead."""
+        return self.target(thread) is None
+
+    def end(self, points: int) -> None:
+        """Nothing to learn."""
+
+
+class Replay(_Following):
+    """Follows a schedule of this process, in which operations are counted."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._deviations = {(path, ops): target for path, ops, target in schedule}
+
+    def target(self, thread: ControlledThread) -> str | None:
+        """By the number of the operation."""
+        return self._deviations.get((thread.path, thread.ops))
+
+
+class TokenReplay(_Following):
+    """Follows a token. ``recording`` is that of the run itself, which knows the marks of its operations.
+
+    ``left`` says where the track was left: the first deviation that could not be made.
+    """
+
+    def __init__(self, deviations: list[MarkedDeviation], recording: Recording) -> None:
+        self._deviations = dict(deviations)
+        self._recording = recording
+        self.unused = dict(deviations)
+        self.left: Mark | None = None
+
+    def target(self, thread: ControlledThread) -> str | None:
+        """By the mark of the operation."""
+        mark = self._recording.mark(thread)
+        self.unused.pop(mark, None)
+        return self._deviations.get(mark)
+
+    def missing(self, thread: ControlledThread) -> None:
+        """Remembers the first."""
+        if self.left is None:
+            self.left = self._recording.mark(thread)
+
+
+def _index(thread: ControlledThread) -> int:
+    return thread.index

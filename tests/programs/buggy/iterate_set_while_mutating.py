@@ -1,0 +1,25 @@
+"""The set grows while another thread walks it: `RuntimeError: Set changed size during iteration`."""
+
+import threading
+
+import pytest
+
+
+@pytest.mark.race
+def test_walk_while_joining() -> None:
+    members = {1, 2, 3}
+    walked: list[int] = []
+
+    def walk() -> None:
+        for member in members:
+            walked.append(member)
+
+    def join() -> None:
+        members.add(4)
+
+    threads = [threading.Thread(target=target) for target in (walk, join)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(walked) in (3, 4)

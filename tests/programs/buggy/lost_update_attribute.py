@@ -1,0 +1,24 @@
+"""`+=` on an attribute reads, adds and writes: an update of another thread in between is lost."""
+
+import threading
+
+import pytest
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.value = 0
+
+    def increment(self) -> None:
+        self.value += 1
+
+
+@pytest.mark.race
+def test_two_increments() -> None:
+    counter = Counter()
+    threads = [threading.Thread(target=counter.increment) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counter.value == 2

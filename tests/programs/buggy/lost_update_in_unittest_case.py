@@ -1,0 +1,29 @@
+"""The same lost update in a `unittest.TestCase`, with the shared state made by `setUp`."""
+
+import threading
+import unittest
+
+import pytest
+
+
+class Account:
+    def __init__(self) -> None:
+        self.balance = 0
+
+    def deposit(self, amount: int) -> None:
+        balance = self.balance
+        self.balance = balance + amount
+
+
+class TestAccount(unittest.TestCase):
+    def setUp(self) -> None:
+        self.account = Account()
+
+    @pytest.mark.race
+    def test_two_deposits(self) -> None:
+        threads = [threading.Thread(target=(lambda: self.account.deposit(5))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert self.account.balance == 10

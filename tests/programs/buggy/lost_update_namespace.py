@@ -1,0 +1,21 @@
+"""Attributes of a `types.SimpleNamespace` are shared like those of any object."""
+
+import threading
+import types
+
+import pytest
+
+
+@pytest.mark.race
+def test_two_errors() -> None:
+    stats = types.SimpleNamespace(errors=0)
+
+    def fail() -> None:
+        stats.errors = stats.errors + 1
+
+    threads = [threading.Thread(target=target) for target in (fail, fail)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert stats.errors == 2

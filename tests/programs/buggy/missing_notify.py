@@ -1,0 +1,45 @@
+"""The producer only notifies when the first item arrives: with two items and two waiters, one of them sleeps on."""
+
+import threading
+
+import pytest
+
+VERDICT = "deadlock"
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self.condition = threading.Condition()
+        self.letters: list[str] = []
+
+    def put(self, letter: str) -> None:
+        with self.condition:
+            self.letters.append(letter)
+            if len(self.letters) == 1:
+                self.condition.notify()
+
+    def take(self) -> str:
+        with self.condition:
+            while not self.letters:
+                self.condition.wait()
+            return self.letters.pop(0)
+
+
+@pytest.mark.race
+def test_two_readers() -> None:
+    mailbox = Mailbox()
+    taken: list[str] = []
+
+    def postman() -> None:
+        mailbox.put("a")
+        mailbox.put("b")
+
+    def reader() -> None:
+        taken.append(mailbox.take())
+
+    threads = [threading.Thread(target=target) for target in (postman, reader, reader)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == ["a", "b"]

@@ -1,0 +1,28 @@
+"""The lock is given back between the read and the write, so both threads can read the same value."""
+
+import threading
+
+import pytest
+
+
+class Sequence:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.value = 0
+
+    def advance(self) -> None:
+        with self.lock:
+            value = self.value
+        with self.lock:
+            self.value = value + 1
+
+
+@pytest.mark.race
+def test_two_advances() -> None:
+    sequence = Sequence()
+    threads = [threading.Thread(target=sequence.advance) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sequence.value == 2

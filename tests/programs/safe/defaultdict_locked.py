@@ -1,0 +1,35 @@
+"""Making the group and joining it happen under a lock, factory included."""
+
+import collections
+import threading
+
+import pytest
+
+
+class Groups:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.made = 0
+        self.members: collections.defaultdict[str, list[int]] = collections.defaultdict(self.new_group)
+
+    def new_group(self) -> list[int]:
+        self.made += 1
+        return []
+
+    def add(self, name: str, member: int) -> None:
+        with self.lock:
+            self.members[name].append(member)
+
+
+@pytest.mark.race
+def test_both_are_members() -> None:
+    groups = Groups()
+    threads = [
+        threading.Thread(target=target) for target in (lambda: groups.add("staff", 1), lambda: groups.add("staff", 2))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(groups.members["staff"]) == [1, 2]
+    assert groups.made == 1
