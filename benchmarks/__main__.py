@@ -15,8 +15,12 @@ import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.sessions import explored, recorded, wall_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROUNDS = 3
 
@@ -42,7 +46,7 @@ def _racecheck(strategy: str, interleavings: int = 2_000) -> float:
 
 def throughput() -> list[Row]:
     """Interleavings a second, inside pytest, of two threads that increment a counter behind a lock."""
-    tools = {
+    tools: dict[str, Callable[[], float]] = {
         "racecheck random": lambda: _racecheck("random"),
         "racecheck pct": lambda: _racecheck("pct"),
         "uncontrolled loop": lambda: recorded("counter_uncontrolled.py", runs=2_000)[0],

@@ -7,7 +7,6 @@ test is imported, else its module-level locks are out of reach. They cost next t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,11 +14,8 @@ from pytest_racecheck import __version__, hookspecs
 from pytest_racecheck.primitives import install
 from pytest_racecheck.pytesting import marked, options
 from pytest_racecheck.pytesting.fixture import racecheck
-from pytest_racecheck.pytesting.results import Results
+from pytest_racecheck.pytesting.results import USAGE_ERROR, Results
 from pytest_racecheck.tutorial import fixtures as tutorial
-
-if TYPE_CHECKING:
-    from pytest_racecheck.settings import Settings
 
 __all__ = ["racecheck"]
 
@@ -71,15 +67,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)  # tests that were deselected need not be in order
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Find the tests to explore; without any, nothing more of racecheck is imported or registered."""
-    selected = marked.select(items, config.stash[_SETTINGS], options.treats_all_as_marked(config))
-    config.stash[_MARKED] = len(selected)
-    if not selected or config.getoption("collectonly"):
+    try:
+        selected = marked.select(items, config.stash[_SETTINGS], options.treats_all_as_marked(config))
+        if selected and str(config.getoption("parallel_threads", None) or 1) != "1":
+            raise pytest.UsageError("racecheck and --parallel-threads (pytest-run-parallel) can't be used together")
+    except pytest.UsageError as error:
+        if not _is_xdist_worker(config):
+            raise
+        config.workeroutput[USAGE_ERROR] = str(error)  # type: ignore[attr-defined]
+        items.clear()
         return
-    if str(config.getoption("parallel_threads", None) or 1) != "1":
-        raise pytest.UsageError("racecheck and --parallel-threads (pytest-run-parallel) can't be used together")
-    from pytest_racecheck.pytesting.item_hooks import ItemHooks
+    config.stash[_MARKED] = len(selected)
+    if selected and not config.getoption("collectonly"):
+        from pytest_racecheck.pytesting.item_hooks import ItemHooks
 
-    config.pluginmanager.register(ItemHooks(selected), "racecheck-items")
+        config.pluginmanager.register(ItemHooks(selected), "racecheck-items")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -84,7 +84,7 @@ def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (_text(value),)
     if not isinstance(value, (list, tuple)):
-        raise ValueError  # noqa: TRY004 - one exception type for "not allowed"
+        raise ValueError
     return tuple(_text(entry) for entry in value)
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 PROGRAMS = Path(__file__).parent / "programs"
-
-
-def programs(folder: str) -> list[Any]:
-    return [pytest.param(path, id=path.stem) for path in sorted((PROGRAMS / folder).glob("*.py"))]
+BUGGY = sorted((PROGRAMS / "buggy").glob("*.py"))
+SAFE = sorted((PROGRAMS / "safe").glob("*.py"))
 
 
 def expected_verdict(program: Path) -> str:
@@ -22,17 +20,24 @@ def expected_verdict(program: Path) -> str:
     return stated[1] if stated else "race"
 
 
-def results(pytester: pytest.Pytester, program: Path, interleavings: int, *options: str) -> list[dict[str, Any]]:
-    """The results of the program's marked tests in a session of its own, as the JSON report has them."""
-    copy = pytester.path / f"test_{program.name}"
-    copy.write_bytes(program.read_bytes())
+def verdicts(pytester: pytest.Pytester, programs: list[Path], interleavings: int, *options: str) -> dict[str, str]:
+    """The verdicts of the programs' marked tests, all run in one session, by the program's name.
+
+    A program with several tests appears once for each.
+    """
+    for program in programs:
+        shutil.copy(program, pytester.path)
     report = pytester.path / "report.json"
     pytester.runpytest_inprocess(
-        "-p", "racecheck", f"--interleavings={interleavings}", f"--racecheck-json={report}", *options, copy
+        *("-p", "racecheck", "--import-mode=importlib", "--tb=no", "-o", "python_files=*.py"),
+        *(f"--interleavings={interleavings}", f"--racecheck-json={report}", *options),
     )
-    tests: list[dict[str, Any]] = json.loads(report.read_text())["tests"]
-    assert tests, "no marked test was run"
-    return tests
+    found = {}
+    for test in json.loads(report.read_text())["tests"]:
+        file, _, name = test["nodeid"].partition(".py::")
+        found[file if file not in found else f"{file} {name}"] = test["verdict"]
+    assert {program.stem for program in programs} <= set(found), "a program was not run"
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -41,26 +46,24 @@ def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("program", programs("buggy"))
-def test_buggy_program_is_caught(pytester: pytest.Pytester, program: Path, seed: int) -> None:
-    for test in results(pytester, program, 200, f"--racecheck-seed={seed}"):
-        assert test["verdict"] == expected_verdict(program), test
+def test_buggy_programs_are_caught(pytester: pytest.Pytester, seed: int) -> None:
+    found = verdicts(pytester, BUGGY, 200, f"--racecheck-seed={seed}")
+    assert found == {program.stem: expected_verdict(program) for program in BUGGY}
 
 
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("strategy", ["auto", "pct", "random"])
-@pytest.mark.parametrize("program", programs("safe"))
-def test_safe_program_is_never_reported(pytester: pytest.Pytester, program: Path, strategy: str) -> None:
-    for seed in (1, 2):
-        tests = results(pytester, program, 40, f"--racecheck-strategy={strategy}", f"--racecheck-seed={seed}")
-        for test in tests:
-            assert test["verdict"] in ("passed", "proved"), test
+def test_safe_programs_are_never_reported(pytester: pytest.Pytester, strategy: str, seed: int) -> None:
+    found = verdicts(pytester, SAFE, 40, f"--racecheck-strategy={strategy}", f"--racecheck-seed={seed}")
+    reported = {program: verdict for program, verdict in found.items() if verdict not in ("passed", "proved")}
+    assert reported == {}
 
 
-@pytest.mark.parametrize("program", [*programs("buggy"), *programs("safe")])
+@pytest.mark.parametrize("program", [pytest.param(path, id=f"{path.parent.name}/{path.stem}") for path in BUGGY + SAFE])
 def test_program_says_why(program: Path) -> None:
     assert ast.get_docstring(ast.parse(program.read_text())), "a program needs a sentence on why it has its verdict"
 
 
-def test_buggy_and_safe_are_both_plenty() -> None:
-    assert len(programs("buggy")) >= 35
-    assert len(programs("safe")) >= len(programs("buggy"))
+def test_there_are_plenty_of_both() -> None:
+    assert len(BUGGY) >= 35
+    assert len(SAFE) >= len(BUGGY)

@@ -82,7 +82,7 @@ def diagnose(blocked: list[BlockedThread], finished: list[str]) -> Diagnosis:
     scene = Scene(blocked, finished)
     waits = scene.waits
     lock_graph = {each: wait.on for each, wait in waits.items() if wait.kind == "lock"}
-    cycle = shortest_cycle(lock_graph) or shortest_cycle({each: wait.on for each, wait in waits.items()})
+    cycle = shortest_cycle({each: wait.on for each, wait in waits.items()})
     if cycle:
         kind, line = _name_cycle(waits, cycle), _cycle_line(scene, cycle)
         told = set(cycle)
@@ -111,8 +111,10 @@ def _cycle_line(scene: Scene, cycle: list[str]) -> str:
     first = waits[cycle[0]]
     if len(cycle) == 1 and first.pool:
         starved = [each for each in scene.workers_of(cycle[0]) if waits[each].pool == first.pool]
-        texts = dict.fromkeys(waits[each].text for each in starved)
-        return f"{enumerate_words(starved)}, workers of {first.pool}, wait for {enumerate_words(texts)} itself"
+        who, pool = enumerate_words(starved), first.pool
+        if len(starved) == 1:
+            return f"{who}, a worker of {pool}, waits for a task that only a worker of {pool} can run"
+        return f"{who}, the workers of {pool}, wait for tasks that only a worker of {pool} can run"
     if len(cycle) == 1:
         return f"{cycle[0]} holds {first.name}, wants {first.name} again"
     links = []

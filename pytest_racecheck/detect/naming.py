@@ -20,7 +20,7 @@ from pytest_racecheck.detect.stacks import library_name, local, user_frames
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_MAX_OBJECTS: Final = 2_000  # together some ten milliseconds
+_MAX_WAYS: Final = 5_000  # together some ten milliseconds
 _MAX_ITEMS: Final = 100  # of one container or object
 _MAX_COST: Final = 7
 _MAX_LENGTH: Final = 60
@@ -93,26 +93,26 @@ def _type_label(value: object) -> str:
 
 
 def _look_around(frames: list[FrameType]) -> dict[int, str]:
-    """Names by identity, cheapest way first (Dijkstra over at most ``_MAX_OBJECTS`` objects)."""
-    order = count()
-    heap: list[tuple[int, int, _Found]] = []
-
-    # The number in the middle keeps equal costs in the order of discovery.
-    def add(found: _Found) -> None:
-        if found.cost <= _MAX_COST and id(found.value) not in names and type(found.value) not in _LEAVES:
-            heapq.heappush(heap, (found.cost, next(order), found))
-
+    """Names by identity, cheapest way first (Dijkstra over at most ``_MAX_WAYS`` ways to objects)."""
     names: dict[int, str] = {}
-    for root in _roots(frames):
-        add(root)
     alive = []  # slots and deques may hand out the only reference: an id must not be used twice while we look
-    while heap and len(names) < _MAX_OBJECTS:
+    heap: list[tuple[int, int, _Found]] = []
+    ways = count()
+
+    def add(discovered: Iterable[_Found]) -> None:
+        for found in discovered:
+            if found.cost <= _MAX_COST and id(found.value) not in names and type(found.value) not in _LEAVES:
+                # The number in the middle keeps equal costs in the order of discovery.
+                heapq.heappush(heap, (found.cost, next(ways), found))
+
+    add(_roots(frames))
+    while heap:
         found = heapq.heappop(heap)[2]
         if id(found.value) not in names:
             names[id(found.value)] = _short(found.name)
             alive.append(found.value)
-            for inner in islice(_inside(found), _MAX_ITEMS):
-                add(inner)
+            if len(heap) + len(names) < _MAX_WAYS:
+                add(islice(_inside(found), _MAX_ITEMS))
     return names
 
 

@@ -21,7 +21,7 @@ from pytest_racecheck.engine.recorder import Recording
 from pytest_racecheck.engine.result import build_failure
 from pytest_racecheck.engine.runner import Runner, World
 from pytest_racecheck.engine.schedule import decode
-from pytest_racecheck.report.model import TestResult, Verdict
+from pytest_racecheck.report.model import Failure, TestResult, Verdict
 from pytest_racecheck.shrink.minimise import Candidate, Tracking, minimise
 from pytest_racecheck.strategy.replay import Replay, TokenReplay
 from pytest_racecheck.strategy.serial import Serial
@@ -116,12 +116,13 @@ class Explorer:
         try:
             self._runner.open()
             if self._token is None:
-                self._runner.begin(Serial(), serial=True)
+                self._runner.begin(Serial(), patient=True)
             else:
                 recording = Recording()
-                self._following = TokenReplay(self._token, recording)
+                deviations, self._runner.naps = self._token
+                self._following = TokenReplay(deviations, recording)
                 self._runner.every_access_counts()
-                self._runner.begin(self._following, recording=recording)
+                self._runner.begin(self._following, patient=True, recording=recording)
         except BaseException:
             self._runner.close()
             raise
@@ -146,6 +147,8 @@ class Explorer:
         """
         search = _Search(self._settings.interleavings if self._token is None else 1)
         run = self._runner.call(set_up=False)
+        if run.failed and run.napped and self._token is None:
+            run = self._without_naps()
         self.api.count()
         search.count(run)
         if not run.failed and self._token is None:
@@ -155,6 +158,17 @@ class Explorer:
         search.stop()
         with self.suspended():
             return self._conclude(search, run)
+
+    def _without_naps(self) -> Run:
+        """The serial interleaving once more, with every sleep long enough for what others do meanwhile.
+
+        A test that orders its threads by sleeping is right as long as sleeps are long enough, and no run of the search
+        shortens one; the serial schedule does, so that threads which sleep between two steps still run one by one.
+        """
+        self._failed = True
+        self._runner.naps = False
+        self.api.begin(0)
+        return self._run(lambda: self._runner.begin(Serial(), patient=True))
 
     def _search(self, search: _Search) -> Run:
         random = Random(self._seed)
@@ -210,14 +224,14 @@ class Explorer:
         return run.schedule if first is None else minimise(first, attempt, SHRINK_SECONDS).schedule
 
     def _replay(self, strategy: Replay, recording: Recording | None = None) -> Run:
-        return self._run(lambda: self._runner.begin(strategy, recording=recording))
+        return self._run(lambda: self._runner.begin(strategy, patient=True, recording=recording))
 
     def _record_serial(self, run: Run) -> Run:
         """Runs a failing serial interleaving once more, to record it. It stays as it is if it can't be repeated."""
         self._failed = True
         if run.kind == "hang":
             return run
-        recorded = self._run(lambda: self._runner.begin(Serial(), serial=True, recording=Recording()))
+        recorded = self._run(lambda: self._runner.begin(Serial(), patient=True, recording=Recording()))
         return recorded if recorded.same_failure(run) else run
 
     # ------------------------------------------------------------------ the result
@@ -248,17 +262,20 @@ class Explorer:
             first_failure=search.done - 1 if run.failed else None,
             seconds=search.seconds,
             per_second=search.per_second,
-            failure=build_failure(self._nodeid, verdict, run, search.reproduced, self.failure) if run.failed else None,
+            failure=self._describe(search, run, verdict) if run.failed else None,
             outcomes=sorted(self.api.outcomes.items(), key=lambda item: (-item[1], item[0])),
             notes=self._notes(search),
             sometimes=vacuous,
         )
 
+    def _describe(self, search: _Search, run: Run, verdict: Verdict) -> Failure:
+        return build_failure(verdict, run, search.reproduced, self.failure, naps=self._runner.naps)
+
     def _verdict(self, search: _Search, run: Run) -> Verdict:
         if run.kind in ("deadlock", "hang"):
             return "deadlock" if run.kind == "deadlock" else "hang"
         if self._token is not None:
-            return "race" if self._token else "serial-failure"
+            return "race" if self._token[0] else "serial-failure"
         if search.done == 1:
             return "serial-failure"
         return "race" if search.reproduced[0] else "nondeterministic"
@@ -313,6 +330,7 @@ class _Search:
         self.uncontrolled: set[str] = set()
         self.reproduced = (1, 1)
         self.last: Run
+        self._known = -1
         self._began = real.monotonic()
         self._ended: float | None = None
 
@@ -320,6 +338,10 @@ class _Search:
         """One more interleaving is over."""
         self.done += 1
         self.last = run
+        if run.known != self._known:
+            # More accesses count than before: the classes seen so far were coarser ones.
+            self._known = run.known
+            self.traces.clear()
         self.traces.add(run.trace)
         self.threads = max(self.threads, run.threads)
         self.cut += run.kind == "limit"

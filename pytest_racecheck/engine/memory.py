@@ -98,7 +98,7 @@ class Memory:
             if access.name in self._unknown_names:
                 self._locate(me, access, access.name, None)
         scheduler = me.scheduler
-        if access.shared or self.every_access:
+        if access.shared or self.every_access or me.idle > scheduler.patience:
             scheduler.point(me, access.kind, access)
         else:
             scheduler.passing(me, access.kind, access)
@@ -106,12 +106,15 @@ class Memory:
             self.recorder.access(me, access, owner, key)
         if access.writes:
             me.idle = me.naps = 0
-            me.state_hash = location.writer_hash = hash((me.state_hash, location.writer_hash, location.readers_hash))
-            location.readers_hash = 0
+            if access.shared:
+                past = (me.state_hash, location.writer_hash, location.readers_hash)
+                me.state_hash = location.writer_hash = hash(past)
+                location.readers_hash = 0
         else:
-            me.state_hash = hash((me.state_hash, location.writer_hash))
-            location.readers_hash ^= me.state_hash
-            scheduler.looked(me)
+            if access.shared:
+                me.state_hash = hash((me.state_hash, location.writer_hash))
+                location.readers_hash ^= me.state_hash
+            scheduler.looked(me, 1)
         if self._gil:
             me.switchable = False
 

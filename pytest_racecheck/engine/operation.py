@@ -19,8 +19,13 @@ Kind = Literal[
     "block",
     "put",
     "get",
+    "file",
     "point",
 ]
+
+
+#: How much a failed attempt, or a look at a clock, is a sign of a thread that only polls; a read counts 1.
+POLL: Final = 100
 
 
 class Site(NamedTuple):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build_failure(
-    nodeid: str, verdict: Verdict, run: Run, reproduced: tuple[int, int], raised: BaseException | None
+    verdict: Verdict, run: Run, reproduced: tuple[int, int], raised: BaseException | None, *, naps: bool
 ) -> Failure:
     """The failure of a run that was recorded (with less detail if it was not)."""
     recording = run.recording
@@ -25,7 +25,7 @@ def build_failure(
         kind=verdict,
         exception=type(raised).__name__ if raised is not None else "",
         message=_first_line(raised),
-        token=_token(run, recording),
+        token=_token(run, recording, naps),
         reproduced=reproduced,
     )
     if recording is not None:
@@ -46,7 +46,7 @@ def _first_line(error: BaseException | None) -> str:
     return text.partition("\n")[0]
 
 
-def _token(run: Run, recording: Recording | None) -> str:
+def _token(run: Run, recording: Recording | None, naps: bool) -> str:
     if recording is None:
         return ""
     entries = []
@@ -54,7 +54,7 @@ def _token(run: Run, recording: Recording | None) -> str:
         mark = recording.marks.get((path, ops))
         if mark is not None:
             entries.append((mark, target))
-    return encode(entries)
+    return encode(entries, naps)
 
 
 def _preemption(switch: Switch) -> Preemption:

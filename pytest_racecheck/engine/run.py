@@ -15,7 +15,10 @@ Kind = Literal["passed", "failed", "deadlock", "hang", "limit"]
 
 @dataclass(slots=True)
 class Run:
-    """One interleaving, over. ``trace`` names its class: equivalent interleavings have the same."""
+    """One interleaving, over. ``trace`` names its class: equivalent interleavings have the same.
+
+    Only runs with as many ``known`` accesses, those that had turned out to matter by then, can be compared that way.
+    """
 
     kind: Kind
     error: BaseException | None
@@ -27,6 +30,8 @@ class Run:
     points: int
     threads: int
     trace: int
+    known: int
+    napped: bool
     uncontrolled: tuple[str, ...]
     recording: Recording | None = None
 

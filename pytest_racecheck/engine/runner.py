@@ -19,6 +19,7 @@ from pytest_racecheck.engine.run import Kind, Run
 from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.primitives import origin as lock_origin
+from pytest_racecheck.primitives.files import FILE_SYSTEM
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -62,6 +63,8 @@ class Runner:
         self._scheduler: Scheduler | None = None
         self._diagnosis: Diagnosis | None = None
         self._recording: Recording | None = None
+        #: Whether the serial schedule lets a thread nap: go on after a sleep although others could run meanwhile.
+        self.naps = True
 
     def open(self) -> None:
         """Takes hold of the process. Raises InstrumentationError when nothing could be seen here."""
@@ -71,7 +74,7 @@ class Runner:
         scope = instrument.Scope(self._settings.include, self._settings.exclude)
         self._instrumentation.open(scope, self._memory.access, opportunity)
 
-    def begin(self, strategy: Strategy, *, serial: bool = False, recording: Recording | None = None) -> None:
+    def begin(self, strategy: Strategy, *, patient: bool = False, recording: Recording | None = None) -> None:
         """From here on the calling thread is controlled, and so is every thread that it starts."""
         assert self._instrumentation is not None
         self._environment.begin_run()
@@ -84,7 +87,8 @@ class Runner:
             self._origin,
             self,
             max_points=self._settings.max_points,
-            serial=serial,
+            patient=patient,
+            naps=self.naps,
             recorder=recording,
         )
         self._scheduler = scheduler
@@ -158,6 +162,8 @@ class Runner:
             points=scheduler.points,
             threads=len(scheduler.threads),
             trace=hash(tuple(sorted((thread.path, thread.state_hash) for thread in scheduler.threads))),
+            napped=scheduler.napped,
+            known=self._memory.shared_accesses,
             uncontrolled=tuple(sorted(scheduler.external.places)),
             recording=self._recording,
         )
@@ -244,6 +250,7 @@ class Runner:
                 self._instrumentation = None
             self._memory.close()
             lock_origin.forget()
+            FILE_SYSTEM.forget()
             self._environment.close()
 
     @contextmanager

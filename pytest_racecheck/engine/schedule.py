@@ -32,15 +32,16 @@ VERSION: Final = 1
 _PREFIX: Final = "rc"
 
 
-def encode(deviations: list[MarkedDeviation]) -> str:
-    """The token for a schedule: one word, with a version and a checksum."""
-    data = json.dumps([[*mark, target] for mark, target in deviations], separators=(",", ":"), ensure_ascii=False)
+def encode(deviations: list[MarkedDeviation], naps: bool) -> str:
+    """The token for a schedule: one word, with a version and a checksum. ``naps`` as in the scheduler."""
+    entries: list[Any] = [int(naps), *([*mark, target] for mark, target in deviations)]
+    data = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)
     packed = zlib.compress(data.encode(), 9)
     checked = packed + zlib.crc32(packed).to_bytes(4, "big")
     return f"{_PREFIX}{VERSION}-{base64.urlsafe_b64encode(checked).decode().rstrip('=')}"
 
 
-def decode(token: str) -> list[MarkedDeviation]:
+def decode(token: str) -> tuple[list[MarkedDeviation], bool]:
     """What `encode` was given. Raises ReplayError for anything that it did not make."""
     head, _, body = token.strip().partition("-")
     if not head.startswith(_PREFIX) or not head[len(_PREFIX) :].isdigit():
@@ -55,8 +56,8 @@ def decode(token: str) -> list[MarkedDeviation]:
         packed, checksum = checked[:-4], checked[-4:]
         if zlib.crc32(packed).to_bytes(4, "big") != checksum:
             raise ValueError
-        entries: list[Any] = json.loads(zlib.decompress(packed))
-        return [_entry(entry) for entry in entries]
+        naps, *entries = json.loads(zlib.decompress(packed))
+        return [_entry(entry) for entry in entries], bool(naps)
     except (ValueError, TypeError, binascii.Error, zlib.error, RecursionError):
         raise ReplayError(f"{token!r} is damaged: copy the whole token, without blanks or line ends in it") from None
 

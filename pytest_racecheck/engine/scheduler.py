@@ -18,6 +18,7 @@ from pytest_racecheck.engine import current, older, real
 from pytest_racecheck.engine.clock import TICK, TOLERANCE, Clock, Origin
 from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.external import External
+from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.engine.thread import ControlledThread, Ready
 
 if TYPE_CHECKING:
@@ -31,13 +32,17 @@ Stuck = Literal["deadlock", "hang", "limit", "interrupt"]
 #: clock POLL. The serial schedule is more patient: giving way there is a preemption that it must not have.
 SERIAL_PATIENCE: Final = 20_000
 PATIENCE: Final = 1_000
-POLL: Final = 100
 
-#: Nor does it sleep more often than this without giving way, if it did nothing else that others could notice.
+#: Nor does a thread nap (sleep without giving way) more often than this if it did nothing else that others could
+#: notice, nor, whatever it did, more often than that while they wait.
 NAPS: Final = 2
+NAPS_IN_A_ROW: Final = 20
 
 #: An unwinding thread may still run clean-up code; after this many operations each further one raises again.
 UNWINDING_OPERATIONS: Final = 10_000
+
+#: What threads that the test did not wait for may still do after its body has ended, in operations of them all.
+DRAIN_OPERATIONS: Final = 10_000
 
 #: Real seconds that the main thread waits for another one to unwind before it gives that one up as lost.
 UNWINDING_SECONDS: Final = 2.0
@@ -91,7 +96,8 @@ class Scheduler:
         hooks: Hooks,
         *,
         max_points: int,
-        serial: bool,
+        patient: bool,
+        naps: bool,
         recorder: Recorder | None = None,
     ) -> None:
         self.strategy = strategy
@@ -117,9 +123,14 @@ class Scheduler:
         self._hooks = hooks
         self._excepthook = threading.excepthook
         self._max_points = max_points
-        self._patience = SERIAL_PATIENCE if serial else PATIENCE
+        self.patience = SERIAL_PATIENCE if patient else PATIENCE
+        self._naps = naps
+        self._naps_in_a_row = 0
+        #: Somebody napped: the run shows what happens if a sleep takes longer than all that others do.
+        self.napped = False
         self._turn = 0
         self._draining = False
+        self._drain_budget = 0
         self._ended: list[threading.Thread] = []
         self.main = self._register("0", threading.current_thread(), "")
         self.main.ident = real.get_ident()
@@ -268,8 +279,7 @@ class Scheduler:
         if me.attention and self._attend(me):
             return
         if len(self.ready) > 1 and not me.atomic and me.switchable:
-            self._count()
-            chosen = self.strategy.choose(self.ready, me, True)
+            chosen = self._pick(me)
             if chosen is not me:
                 self._preempt(me, chosen)
         if self.recorder is not None:
@@ -284,6 +294,15 @@ class Scheduler:
             self._attend(me)
         if self.recorder is not None:
             self.recorder.operation(me, kind, resource)
+
+    def _pick(self, me: ControlledThread) -> ControlledThread:
+        """Who goes on, with ``me`` and others enabled: what the strategy prefers, unless fairness asks for another."""
+        self._count()
+        if me.idle <= self.patience:
+            return self.strategy.choose(self.ready, me, True)
+        me.idle = 0
+        self.strategy.gave_way(me)
+        return min((thread for thread in self.ready if thread is not me), key=_turn)
 
     def _count(self) -> None:
         self.points += 1
@@ -311,8 +330,7 @@ class Scheduler:
         calm = not (me.attention and self._attend(me))
         if resource.is_free():
             if is_point and calm and len(self.ready) > 1 and not me.atomic and me.switchable:
-                self._count()
-                chosen = self.strategy.choose(self.ready, me, True)
+                chosen = self._pick(me)
                 if chosen is not me:
                     # Parked right before taking it: whoever takes it first disables this thread.
                     me.waits = resource
@@ -326,7 +344,7 @@ class Scheduler:
         else:
             if timeout is not None:
                 if timeout <= 0:
-                    self.poll(me)
+                    self.looked(me, POLL)
                     return resource.is_free()
                 self.clock.add(me, self.clock.now + timeout)
             if self.recorder is not None:
@@ -354,7 +372,7 @@ class Scheduler:
         if not target.ended:
             if timeout is not None:
                 if timeout <= 0:
-                    self.poll(me)
+                    self.looked(me, POLL)
                     return target.ended
                 self.clock.add(me, self.clock.now + timeout)
             if self.recorder is not None:
@@ -386,58 +404,69 @@ class Scheduler:
             self.recorder.operation(me, "sleep", duration)
         clock = self.clock
         deadline = clock.now + duration
-        if not me.atomic and (len(self.ready) > 1 or clock.next_deadline() is not None):
+        if not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None):
             me.naps += 1
-            patient = me.naps <= NAPS
+            self._naps_in_a_row += 1
+            patient = self._naps and me.naps <= NAPS and self._naps_in_a_row <= NAPS_IN_A_ROW
             if not (patient and self.strategy.naps(me)):
                 self._count()
                 me.idle = 0
                 clock.add(me, deadline)
                 self._block(me, me if patient else None)
                 return
+            self.napped = True
         clock.now = deadline
         self._expire(deadline + TOLERANCE)
+
+    def wait_until(self, me: ControlledThread, deadline: int | None) -> None:
+        """Waits for the next deadline of any thread, or ``deadline`` if that is earlier, with nothing else to wait for."""
+        upcoming = self.clock.next_deadline()
+        if deadline is None or (upcoming is not None and upcoming < deadline):
+            deadline = upcoming
+        assert deadline is not None
+        me.ops += 1
+        me.kind = "block"
+        me.resource = None
+        if me.attention and self._attend(me):
+            return
+        self.clock.add(me, deadline)
+        try:
+            self._block(me)
+        finally:
+            me.deadline = None
 
     def read_clock(self, me: ControlledThread) -> int:
         """Nanoseconds since the run began; every look takes a tick, and one that waits for the clock makes it run."""
         clock = self.clock
         me.idle += POLL
-        if me.idle > self._patience:
-            if len(self.ready) > 1:
-                self.give_way(me)
-            else:
+        if me.idle > 3 * POLL:
+            # Looks again and again: this may be a loop that waits for another thread until its time is up.
+            self.point(me, "read", clock)
+            if me.idle > self.patience:
                 # Alone with the clock: 1 us, 2 us, 4 us, ... so that a busy wait of a minute takes a few dozen looks.
-                clock.now += TICK << min((me.idle - self._patience) // POLL, 30)
+                clock.now += TICK << min((me.idle - self.patience) // POLL, 30)
                 self._expire(clock.now)
+        else:
+            me.ops += 1
         clock.now += TICK
         return clock.now
 
-    def poll(self, me: ControlledThread) -> None:
-        """``me`` looked at something that only others can change; one that does nothing else gives way in the end."""
-        me.idle += POLL
-        if me.idle > self._patience:
-            self.give_way(me)
+    def looked(self, me: ControlledThread, weight: int) -> None:
+        """``me`` looked at something that only others can change: a read, or an attempt that failed (POLL).
 
-    def looked(self, me: ControlledThread) -> None:
-        """``me`` read something; the same as `poll`, but far less of a sign."""
-        me.idle += 1
-        if me.idle > self._patience:
-            self.give_way(me)
+        A thread that does nothing else gives way at its next scheduling point; if it is alone, time passes.
+        """
+        me.idle += weight
+        if me.idle > self.patience and len(self.ready) == 1:
+            deadline = self.clock.next_deadline()
+            if deadline is not None:
+                self.clock.now = max(self.clock.now, deadline)
+                self._expire(self.clock.now + TOLERANCE)
 
     def give_way(self, me: ControlledThread) -> None:
-        """Lets every other enabled thread go first: fairness, no matter what the strategy prefers."""
-        me.idle = 0
-        if me.unwinding or me.atomic:
-            return
-        me.ops += 1
-        if len(self.ready) == 1:
-            deadline = self.clock.next_deadline()
-            if deadline is None:
-                return
-            self.clock.now = max(self.clock.now, deadline)
-            self._expire(self.clock.now + TOLERANCE)
-        self._count()
-        self._switch(me, min((thread for thread in self.ready if thread is not me), key=_turn), True)
+        """Lets another thread go on, whatever the strategy prefers. Does nothing when no other can."""
+        me.idle = self.patience + 1
+        self.point(me, "block", None)
 
     # ------------------------------------------------------------------ switching
 
@@ -470,6 +499,8 @@ class Scheduler:
                     return self.main
                 self.clock.now = max(self.clock.now, deadline)
                 self._expire(self.clock.now + TOLERANCE)
+        if self._draining and not _has_lasting(ready):
+            return self.main
         chosen = ready[0] if len(ready) == 1 else self.strategy.choose(ready, me, False)
         if default is None:
             default = me if me.slot >= 0 else min(ready, key=_index)
@@ -512,6 +543,7 @@ class Scheduler:
 
     def _hand_over(self, chosen: ControlledThread) -> None:
         self._turn += 1
+        self._naps_in_a_row = 0
         chosen.turn = self._turn
         current.thread = chosen
         chosen.gate.release()
@@ -576,7 +608,11 @@ class Scheduler:
             return True
         if self.external.arrivals:
             self.external.admit()
-        if self.stuck is None:
+        if self._draining and self.stuck is None:
+            self._drain_budget -= 1
+            if self._drain_budget <= 0 and me is not self.main:
+                self._switch(me, self.main, False)
+        elif self.stuck is None:
             me.attention = False
         elif me is not self.main:
             self._switch(me, self.main, False)
@@ -595,10 +631,16 @@ class Scheduler:
         self.main.atomic = 0
 
     def drain(self) -> None:
-        """Lets the other threads go on until each has ended, is blocked or sleeps. Called at the end of the test body."""
+        """Lets the other threads go on until each has ended, is blocked or sleeps. Called at the end of the test body.
+
+        Only for the sake of threads that are no daemons: the interpreter would wait for these, too.
+        """
         me = self.main
-        if len(self.ready) > 1 and self.stuck is None:
+        if self.stuck is None and _has_lasting(self.ready, me):
             self._draining = True
+            self._drain_budget = DRAIN_OPERATIONS
+            for thread in self.threads:
+                thread.attention = True
             me.ops += 1
             try:
                 self._block(me)
@@ -627,6 +669,10 @@ class Scheduler:
             current.thread = self.main
         current.concurrent = False
         self.reap()
+
+
+def _has_lasting(threads: Ready, but: ControlledThread | None = None) -> bool:
+    return any(each is not but and (each.thread is None or not each.thread.daemon) for each in threads)
 
 
 def _index(thread: ControlledThread) -> int:

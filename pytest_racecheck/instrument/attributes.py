@@ -29,7 +29,7 @@ CODE: Final = 9  #: a property or another descriptor that runs Python code
 MISSING: Final = object()
 
 mro_of: Final = type.__dict__["__mro__"].__get__
-_names_of_class = type.__dict__["__dict__"].__get__
+names_of_class: Final = type.__dict__["__dict__"].__get__
 _plain_getattribute = object.__getattribute__
 _HEAP_TYPE: Final = 1 << 9
 _flags = type.__dict__["__flags__"].__get__
@@ -44,7 +44,7 @@ _FUNCTIONS: Final = frozenset({
     functools.partialmethod,
     functools.singledispatchmethod,
 })
-_CONSTANTS: Final = frozenset({types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type})
+_CONSTANTS: Final = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 #: Objects whose attributes are different in each thread, or that stand for a lookup.
 _PRIVATE: Final = (_thread._local, super)
@@ -61,19 +61,25 @@ def one_of(cls: type, classes: frozenset[type]) -> bool:
 def find(cls: type, name: str) -> tuple[object, int]:
     """The value of ``name`` in the classes of ``cls.__mro__`` and the index of the class; (MISSING, -1) if absent."""
     for index, base in enumerate(mro_of(cls)):
-        names = _names_of_class(base)
+        names = names_of_class(base)
         if name in names:
             return names[name], index
     return MISSING, -1
 
 
-def kind_of(cls: type, name: str) -> int:
-    """How attribute ``name`` of instances of ``cls`` resolves; remembered."""
+def remembered(cls: type) -> dict[str, int]:
+    """What is known about ``cls``, to be added to; lives as long as the class does."""
     number = id(cls)
     names = _kinds.get(number)
     if names is None:
         names = _kinds[number] = {}
         _watched[number] = weakref.ref(cls, functools.partial(_forget, number))
+    return names
+
+
+def kind_of(cls: type, name: str) -> int:
+    """How attribute ``name`` of instances of ``cls`` resolves; remembered."""
+    names = remembered(cls)
     kind = names.get(name)
     if kind is None:
         kind = names[name] = _classify(cls, name)
@@ -156,7 +162,7 @@ def holder(cls: type, name: str) -> type | None:
 
 def is_constant(value: object) -> bool:
     """Functions, classes and modules as the value of a module's attribute: names that nobody assigns again."""
-    return one_of(type(value), _CONSTANTS)
+    return issubclass(type(value), _CONSTANTS)
 
 
 def value_of(obj: object, name: str) -> object:

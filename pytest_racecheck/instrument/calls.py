@@ -9,15 +9,17 @@ from typing import Final
 
 from pytest_racecheck.engine.operation import UNKNOWN, Access
 from pytest_racecheck.instrument import handlers
-from pytest_racecheck.instrument.attributes import find, mro_of, own, value_of
+from pytest_racecheck.instrument.attributes import find, mro_of, names_of_class, own, value_of
 from pytest_racecheck.instrument.containers import (
     EFFECTS,
+    KEYED,
     TELLING_METHODS,
     AccessKind,
     Effect,
     container_of,
     effect_of,
     is_iterator,
+    items_of,
     plain_key,
 )
 from pytest_racecheck.instrument.handlers import Handler, Listener
@@ -48,13 +50,15 @@ _DESCRIPTORS: Final = (types.MethodDescriptorType, types.WrapperDescriptorType)
 class CallSite:
     """What is known of one call before it runs."""
 
-    __slots__ = ("_accesses", "_make", "arguments", "container", "unbound")
+    __slots__ = ("_accesses", "_make", "arguments", "known", "unbound")
 
     def __init__(
         self, make: Callable[[AccessKind, str, bool], Access], arguments: tuple[Getter | None, ...], unbound: bool
     ) -> None:
         self._make = make
         self._accesses: dict[tuple[str, str, bool], Access] = {}
+        #: The access for each effect that this call has had.
+        self.known: dict[Effect, Access] = {}
         self.arguments = arguments
         #: A method called as a function (``dict.get(d, k)``): the arguments begin with the receiver.
         self.unbound = unbound
@@ -64,6 +68,11 @@ class CallSite:
         access = self._accesses.get((kind, name, container))
         if access is None:
             access = self._accesses[kind, name, container] = self._make(kind, name, container)
+        return access
+
+    def access_for(self, effect: Effect) -> Access:
+        """The access that this call is when it has ``effect``."""
+        access = self.known[effect] = self.access(effect.kind, effect.name, True)
         return access
 
     def argument(self, number: int, frame: FrameType, variables: Locals) -> object:
@@ -77,14 +86,23 @@ class CallSite:
 def call(site: CallSite) -> CallHandler:
     """A handler for one call, which learns from the interpreter what is called."""
 
+    known = site.known
+
     def handler(frame: FrameType, function: object, first: object, listener: Listener) -> None:
-        if type(function) in _BOUND_IN_C:
+        cls = type(function)
+        if cls is types.MethodDescriptorType:
+            effect = EFFECTS.get(function)
+            if effect is not None and effect.key is None:
+                # The most common call by far: a method of a container that works on the whole of it.
+                listener(known.get(effect) or site.access_for(effect), first, None, None)
+                return
+        elif cls in _BOUND_IN_C:
             receiver = function.__self__  # type: ignore[attr-defined]
             if receiver is not None and type(receiver) is not types.ModuleType:
                 first = receiver
-                function = find(type(receiver), function.__name__)[0]  # type: ignore[attr-defined]
-        elif type(function) is types.MethodType:
-            first = function.__self__
+                function = _descriptor(type(receiver), function.__name__)  # type: ignore[attr-defined]
+        elif cls is types.MethodType:
+            first = function.__self__  # type: ignore[attr-defined]
         effect = effect_of(function)
         if effect is not None:
             _tell(site, effect, frame, first, listener)
@@ -94,6 +112,15 @@ def call(site: CallSite) -> CallHandler:
                 _attribute(site, kind, type(function) is types.BuiltinFunctionType, frame, first, listener)
 
     return handler
+
+
+def _descriptor(cls: type, name: str) -> object:
+    """The method in C that a bound method of this name calls: a class in Python on top of it may hide it."""
+    for base in mro_of(cls):
+        found = names_of_class(base).get(name)
+        if type(found) in _DESCRIPTORS:
+            return found
+    return None
 
 
 def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, listener: Listener) -> None:
@@ -106,12 +133,13 @@ def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, liste
                 listener(site.access("update", "next", True), first, None, owner)
                 return
         if owner is not None:
-            listener(site.access(effect.kind, effect.name, True), owner, None, None)
+            listener(site.known.get(effect) or site.access_for(effect), owner, None, None)
         return
     key = None
     if effect.key is not None:
-        key = plain_key(first, site.argument(effect.key + site.unbound, frame, frame.f_locals))
-    listener(site.access(effect.kind, effect.name, True), first, key, None)
+        items = items_of(first, "__contains__")
+        key = plain_key(first, site.argument(effect.key + site.unbound, frame, frame.f_locals), items or KEYED)
+    listener(site.known.get(effect) or site.access_for(effect), first, key, None)
 
 
 def _attribute(
@@ -173,8 +201,8 @@ class _Super:
         for index, base in enumerate(mro):
             if base is self._after and index + 1 < len(mro):
                 for later in mro[index + 1 :]:
-                    if name in vars(later):
-                        return vars(later)[name]
+                    if name in names_of_class(later):
+                        return names_of_class(later)[name]
         return None
 
 

@@ -13,22 +13,27 @@ import random
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, cast
 
 from pytest_racecheck.engine.operation import UNKNOWN
-from pytest_racecheck.instrument.attributes import find, one_of
+from pytest_racecheck.instrument.attributes import find, kinds, one_of, remembered
 
 AccessKind = Literal["read", "write", "update"]
 
 
-class Effect(NamedTuple):
-    """What a call does to a container: to the item that its ``key``-th argument names, to the whole if None."""
+class Effect:
+    """What a call does to a container: to the item that its ``key``-th argument names, to the whole if None.
 
-    kind: AccessKind
-    name: str
-    key: int | None = None
-    #: Which argument the container is, when it isn't the object whose method is called.
-    argument: int | None = None
+    ``argument`` tells which argument the container is, when it isn't the object whose method is called.
+    """
+
+    __slots__ = ("argument", "key", "kind", "name")
+
+    def __init__(self, kind: AccessKind, name: str, key: int | None = None, argument: int | None = None) -> None:
+        self.kind: Final = kind
+        self.name: Final = name
+        self.key: Final = key
+        self.argument: Final = argument
 
 
 _LIST: Final = {
@@ -206,28 +211,51 @@ def effect_of(function: object) -> Effect | None:
     return EFFECTS.get(function) if one_of(type(function), _CALLABLES) else None
 
 
-def method_of(obj: object, name: str) -> object:
-    """The function in C or of the standard library that ``obj.name`` calls, None for anything else."""
-    return None if isinstance(obj, type) else find(type(obj), name)[0]
+# What the type of an object means here, remembered by type next to how its attributes resolve.
+
+NOT_SEEN_INTO: Final = 0
+CONTAINER: Final = 1
+LOOKS_INTO: Final = 2
+
+NO_ITEMS: Final = 0
+KEYED: Final = 1  #: a dict, or something that is like one
+INDEXED: Final = 2  #: a list, or something that is like one
+DEFAULTING: Final = 3  #: reading a missing item stores it
+WHOLE: Final = 4  #: items can't be told apart
+
+
+def _category(cls: type) -> int:
+    if one_of(cls, _LOOKS_INTO):
+        return LOOKS_INTO
+    return CONTAINER if issubclass(cls, _MUTABLE) else NOT_SEEN_INTO
+
+
+def _items(cls: type, method: str) -> int:
+    if issubclass(cls, _IMMUTABLE) or type(find(cls, method)[0]) not in _IN_C:
+        return NO_ITEMS
+    if issubclass(cls, defaultdict) and method == "__getitem__":
+        return DEFAULTING
+    if issubclass(cls, dict):
+        return KEYED
+    return INDEXED if issubclass(cls, _LISTLIKE) else WHOLE
 
 
 def container_of(obj: object, depth: int = 3) -> object | None:
     """The mutable container that ``obj`` is, looks into or iterates over; None if there is none."""
     cls = type(obj)
-    if one_of(cls, _EXACT):
+    try:
+        category = kinds[id(cls)]["[container]"]
+    except KeyError:
+        category = remembered(cls)["[container]"] = _category(cls)
+    if category == CONTAINER:
         return obj
-    if one_of(cls, _LOOKS_INTO):
+    if category == LOOKS_INTO and depth:
         for part in gc.get_referents(obj):
-            found = container_of(part, depth - 1) if depth and type(part) is not cls else None
-            if found is not None:
-                return found
-            if type(part) is tuple and depth:
-                for inner in part:
-                    found = container_of(inner, depth - 1)
-                    if found is not None:
-                        return found
-        return None
-    return obj if issubclass(cls, _MUTABLE) else None
+            for inner in part if type(part) is tuple else (part,):
+                found = container_of(inner, depth - 1) if inner is not cls else None
+                if found is not None:
+                    return found
+    return None
 
 
 def is_iterator(obj: object) -> bool:
@@ -235,25 +263,36 @@ def is_iterator(obj: object) -> bool:
     return one_of(type(obj), _ITERATORS)
 
 
-def subscript(obj: object, method: str) -> bool:
-    """Whether ``obj[...]`` reads (or writes, by ``method``) memory in one step of C code."""
+def items_of(obj: object, method: str) -> int:
+    """What ``obj[...]`` does by its special method ``method``: KEYED, INDEXED, ..., or NO_ITEMS when that isn't one
+    step of C code, or touches nothing that changes."""
     cls = type(obj)
-    return not issubclass(cls, _IMMUTABLE) and type(find(cls, method)[0]) in _IN_C
+    try:
+        return kinds[id(cls)][f"[{method}]"]
+    except KeyError:
+        remembered(cls)[f"[{method}]"] = result = _items(cls, method)
+        return result
 
 
-def fills_missing(obj: object, key: object) -> bool:
-    """Whether reading this item of a defaultdict stores it."""
-    return key is not None and issubclass(type(obj), defaultdict) and not dict.__contains__(obj, key)  # type: ignore[arg-type]
+def has_item(obj: object, key: object) -> bool:
+    """Whether the dict ``obj`` has the item ``key``, which is plain."""
+    return dict.__contains__(cast("dict[object, object]", obj), key)
 
 
-def plain_key(obj: object, key: object) -> object:
+def plain_key(obj: object, key: object, items: int) -> object:
     """``key`` as it names an item of container ``obj``; None (the whole of it) if it can't be told safely."""
+    if items == INDEXED:
+        if type(key) is not int:
+            return None
+        return key + _length(obj) if key < 0 else key
+    return key if items != WHOLE and is_plain(key) else None
+
+
+def _length(obj: object) -> int:
     for base in _LISTLIKE:
         if issubclass(type(obj), base):
-            if type(key) is not int:
-                return None
-            return key + base.__len__(obj) if key < 0 else key  # type: ignore[arg-type]
-    return key if is_plain(key) else None
+            return base.__len__(obj)  # type: ignore[arg-type]
+    return 0
 
 
 _PLAIN: Final[frozenset[type]] = frozenset({int, str, bytes, float, bool})
@@ -262,7 +301,7 @@ _PLAIN: Final[frozenset[type]] = frozenset({int, str, bytes, float, bool})
 def is_plain(key: object, depth: int = 3) -> bool:
     """Whether hashing and comparing ``key`` runs no code of the user."""
     cls = type(key)
-    if one_of(cls, _PLAIN):
+    if cls is str or cls is int or one_of(cls, _PLAIN):
         return True
     if cls is tuple:
         return depth > 0 and len(key) <= 8 and all(is_plain(part, depth - 1) for part in key)  # type: ignore[arg-type]

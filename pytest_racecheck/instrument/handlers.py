@@ -15,11 +15,14 @@ from pytest_racecheck.engine.operation import UNKNOWN, Access
 from pytest_racecheck.instrument import attributes
 from pytest_racecheck.instrument.attributes import CACHED, CLASS, CODE, INSTANCE, METHOD, MODULE, NOTHING, SLOT, TYPE
 from pytest_racecheck.instrument.containers import (
+    DEFAULTING,
+    KEYED,
+    NO_ITEMS,
     container_of,
-    fills_missing,
+    has_item,
     is_iterator,
+    items_of,
     plain_key,
-    subscript,
 )
 from pytest_racecheck.instrument.paths import Getter
 
@@ -174,6 +177,7 @@ def closure_variable(access: Access, owner: object, name: str) -> Handler:
 
 def item(access: Access, update: Access | None, container: Getter | None, key: Getter | None, method: str) -> Handler:
     """``<container>[<key>]``; ``method`` is the special method behind it, ``update`` the access to a missing item."""
+    remembered = f"[{method}]"
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
         variables = frame.f_locals
@@ -181,14 +185,18 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
         if owner is UNKNOWN:
             listener(access, UNKNOWN, None, None)
             return None
-        if not subscript(owner, method):
+        try:
+            items = _kinds[id(type(owner))][remembered]
+        except KeyError:
+            items = items_of(owner, method)
+        if items == NO_ITEMS:
             return not isinstance(owner, type)
-        which = plain_key(owner, key(frame, variables)) if key is not None else None
-        if update is not None and fills_missing(owner, which):
+        which = plain_key(owner, key(frame, variables), items) if key is not None else None
+        if items == DEFAULTING and which is not None and update is not None and not has_item(owner, which):
             listener(update, owner, which, None)
             return True
         listener(access, owner, which, None)
-        return update is not None and attributes.find(type(owner), "__missing__")[1] >= 0
+        return items == KEYED and type(owner) is not dict  # there may be a __missing__
 
     return handler
 
@@ -201,29 +209,41 @@ def contains(access: Access, container: Getter, key: Getter | None) -> Handler:
         owner = container_of(container(frame, variables))
         if owner is None:
             return True
-        keyed = isinstance(owner, dict | set) and key is not None
-        listener(access, owner, plain_key(owner, key(frame, variables)) if keyed and key is not None else None, None)
+        which = None
+        if key is not None and isinstance(owner, dict | set):
+            which = plain_key(owner, key(frame, variables), KEYED)
+        listener(access, owner, which, None)
         return None
 
     return handler
 
 
-def whole(access: Access, *operands: Getter) -> Handler:
-    """All of each operand that is a container is read: tests, comparisons, unpacking."""
+def whole(access: Access, operand: Getter) -> Handler:
+    """All of a container is read: tests, unpacking."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        owner = container_of(operand(frame, frame.f_locals))
+        if owner is None:
+            return True
+        listener(access, owner, None, None)
+        return None
+
+    return handler
+
+
+def two_wholes(access: Access, left: Getter, right: Getter) -> Handler:
+    """All of two containers is read: comparisons, sums."""
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
         variables = frame.f_locals
-        owner: object | None = None
-        for operand in operands:
-            found = container_of(operand(frame, variables))
-            if found is not None and found is not owner:
-                if owner is not None:
-                    listener(access, owner, None, found)
-                    return None
-                owner = found
-        if owner is not None:
-            listener(access, owner, None, None)
-        return owner is None
+        owner = container_of(left(frame, variables))
+        also = container_of(right(frame, variables))
+        if owner is None:
+            owner, also = also, None
+        if owner is None:
+            return True
+        listener(access, owner, None, None if also is owner else also)
+        return None
 
     return handler
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pytest_racecheck.engine.operation import Access, Site
 from pytest_racecheck.instrument import calls, containers, handlers
-from pytest_racecheck.instrument.bytecode import Instruction, instructions
+from pytest_racecheck.instrument.bytecode import Instruction, instructions, local_pair
 from pytest_racecheck.instrument.containers import AccessKind
 from pytest_racecheck.instrument.handlers import Handler
 from pytest_racecheck.instrument.paths import Getter, Paths
@@ -58,6 +58,9 @@ _BACKWARD: Final = frozenset(
 _COMPREHENSIONS: Final = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 _UNBOUND: Final = frozenset({"list", "dict", "set", "object", "type", "bytearray", "deque", "OrderedDict", "defaultdict"})
 _OPERATORS: Final = (ast.Add, ast.BitOr, ast.BitAnd, ast.BitXor, ast.Sub, ast.Mult)
+
+#: Where FOR_ITER is said to stand.
+_LOOP_AT_STATEMENT: Final = sys.version_info < (3, 13)
 
 #: The interpreter tells what is called by an event of its own.
 CALL_EVENTS: Final = sys.version_info >= (3, 12)
@@ -137,10 +140,11 @@ class _Planner:
             return self._operator(instruction, self._source)
         if opname in _TESTS:
             return self._test(instruction, self._source)
-        if opname in _SPREADS or opname in _FORMATS:
+        if opname in _SPREADS:
             node = self._operand(self._source)
-            name = "unpack" if opname in _SPREADS else "format"
-            return self._whole(node, name, node) if node is not None else None
+            return self._whole(node, "unpack", node) if node is not None else None
+        if opname in _FORMATS:
+            return self._format(instruction, self._source)
         return None
 
     # Accesses
@@ -182,6 +186,8 @@ class _Planner:
                 return None  # not written by the user: rewritten assertions, or a method looked up by super()
             node = found
             called = found in self._source.called
+            if called and name in containers.METHOD_NAMES:
+                return None  # what matters happens at the call
             variable = self._paths.local(found.value)
             receiver = self._paths.getter(found.value)
         elif self._before is not None and self._before.opname == "LOAD_FAST":
@@ -227,7 +233,7 @@ class _Planner:
             key = self._paths.getter(found.slice) if not isinstance(found.slice, ast.Slice) else None
             if isinstance(found.slice, ast.Tuple):
                 key = self._paths.tuple_getter(found.slice)
-        update = self._access(node, "update", "[]", True) if instruction.opname == "BINARY_SUBSCR" else None
+        update = self._access(node, "update", "[]", True) if key is not None and kind == "read" else None
         return handlers.item(self._access(node, kind, "[]", True), update, container, key, method)
 
     # Operations on whole containers
@@ -236,14 +242,17 @@ class _Planner:
         getters = [getter for getter in map(self._paths.getter, operands) if getter is not None]
         if not getters or all(isinstance(operand, ast.Constant) for operand in operands):
             return None
-        return handlers.whole(self._access(node, "read", name, True), *getters)
+        access = self._access(node, "read", name, True)
+        return handlers.whole(access, getters[0]) if len(getters) == 1 else handlers.two_wholes(access, *getters[:2])
 
     def _loop(self, instruction: Instruction, source: SourceFile) -> Handler | None:
-        pair = source.iterated.get(instruction.position)
-        if pair is None:
-            node = source.node(instruction.position, ast.For, *_COMPREHENSION_NODES)
-            if node is None:
+        # 3.13 puts the instruction where the iterable stands, older versions where the loop or comprehension does.
+        node = source.node(instruction.position, ast.For, *_COMPREHENSION_NODES) if _LOOP_AT_STATEMENT else None
+        if node is None:
+            pair = source.iterated.get(instruction.position)
+            if pair is None:
                 return None
+        else:
             number = self._loops[node] = self._loops.get(node, -1) + 1
             if isinstance(node, ast.For):
                 pair = (node.iter, node.target)
@@ -256,9 +265,9 @@ class _Planner:
         if self._first_loop:
             # The interpreter made the iterator outside and passes it as a hidden argument.
             self._first_loop = False
-            operands = (lambda frame, variables: variables.get(".0"),)
-            if _is_fresh(iterated):
+            if _is_fresh(iterated) or not (self._code.co_name == "<genexpr>" or self._operands(iterated)):
                 return None
+            operands = (lambda frame, variables: variables.get(".0"),)
         else:
             if _names(iterated) & _names(target):
                 return None  # what stands here means something else after the first turn
@@ -314,15 +323,28 @@ class _Planner:
         return self._whole(node, "compare" if isinstance(node, ast.Compare) else "operator", *operands)
 
     def _test(self, instruction: Instruction, source: SourceFile) -> Handler | None:
-        node: ast.expr | None
+        node: ast.expr | None = None
         if instruction.opname == "UNARY_NOT":
             negation = source.node(instruction.position, ast.UnaryOp)
-            node = negation.operand if negation is not None else self._operand(source)
-        else:
-            node = self._operand(source)
-        if node is None and instruction.opname == "TO_BOOL":
-            node = source.node(instruction.position, ast.Name, ast.Attribute, ast.Subscript)
+            node = negation.operand if negation is not None else None
+        node = node or self._operand(source)
+        pair = local_pair(self._code, self._before) if self._before is not None else None
+        if pair is not None:
+            # One instruction pushed two variables, and the second is tested.
+            found = source.node(instruction.position, ast.Name, ast.BoolOp)
+            for part in found.values if isinstance(found, ast.BoolOp) else (found,):
+                if isinstance(part, ast.Name) and part.id == pair[1]:
+                    node = part
         return self._whole(node, "bool", node) if node is not None else None
+
+    def _format(self, instruction: Instruction, source: SourceFile) -> Handler | None:
+        # Before 3.12, every part of an f-string stands where the whole does.
+        replaced = source.node(instruction.position, ast.FormattedValue) if CALL_EVENTS else None
+        if replaced is None:
+            node = self._operand(source)
+        else:
+            node = replaced.value if replaced.format_spec is None else None
+        return self._whole(node, "format", node) if isinstance(node, _SIMPLE) else None
 
     def _operand(self, source: SourceFile) -> ast.expr | None:
         """The expression whose value the previous instruction pushed."""
@@ -350,7 +372,7 @@ class _Planner:
                 return None
         elif not (isinstance(function, ast.Name) and self._may_be_known(function.id, source)):
             return None
-        if isinstance(function, ast.Name) and node.args and isinstance(node.args[0], ast.Constant | ast.JoinedStr):
+        elif function.id in containers.FUNCTION_NAMES and node.args and isinstance(node.args[0], _NO_CONTAINER):
             return None
         unbound = (
             isinstance(function, ast.Attribute)
@@ -400,6 +422,8 @@ class _Planner:
 
 
 _COMPREHENSION_NODES: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_NO_CONTAINER: Final = (ast.Constant, ast.JoinedStr)
+_SIMPLE: Final = (ast.Name, ast.Attribute, ast.Subscript)
 _METHODS: Final = containers.METHOD_NAMES | containers.FUNCTION_NAMES | calls.ATTRIBUTE_METHODS
 
 

@@ -59,8 +59,10 @@ class SourceFile:
                     method = node.func
                     line, end = method.end_lineno or 0, method.end_col_offset or 0
                     if method.lineno != line:
-                        moved = (line, max(line, node.end_lineno or 0), end - len(method.attr), end)
-                        self._nodes.setdefault(moved, []).append(node)
+                        last = max(line, node.end_lineno or 0)
+                        for column in (node.end_col_offset, end):  # it depends on the version
+                            moved = (line, last, end - len(method.attr), column)
+                            self._nodes.setdefault(moved, []).append(node)
 
     def attribute(self, position: Position, name: str) -> ast.Attribute | None:
         """The attribute expression that an instruction at ``position`` reads or writes; ``name`` may be mangled."""
@@ -137,8 +139,7 @@ def source_of(file: str, module_globals: dict[str, object] | None) -> SourceFile
 
 def function_name(qualname: str) -> str:
     """``co_qualname`` without comprehensions, which are functions in some versions only."""
-    for name in _INLINED:
-        if name in qualname:
-            qualname = qualname.replace(f".<locals>.{name}", "").replace(f"{name}.<locals>.", "")
-            qualname = "<module>" if qualname == name else qualname.removesuffix(f".{name}")
-    return qualname
+    if "comp>" not in qualname:
+        return qualname
+    parts = [part for part in qualname.split(".") if part not in _INLINED]
+    return ".".join(parts).removesuffix(".<locals>") or "<module>"

@@ -64,6 +64,13 @@ class _Scope:
             scope = scope.parent
         return None
 
+    def runs_in(self, other: _Scope) -> bool:
+        """Whether code here runs as part of ``other``: it is the same scope, or only comprehensions lie between."""
+        scope: _Scope | None = self
+        while scope is not None and scope is not other:
+            scope = scope.parent if scope.kind == "comprehension" else None
+        return scope is not None
+
     def function(self) -> _Scope:
         """The innermost scope from here that is no comprehension."""
         scope = self
@@ -117,7 +124,7 @@ def analyse(tree: ast.Module) -> Variables:
                     module.bind(name, 0)
     for node, scope in walker.names.items():
         definer = scope.definer(node.id)
-        if definer is not None and definer is not scope and definer is not scope.function():
+        if definer is not None and not scope.runs_in(definer):
             definer.captured[node.id] = min(definer.captured.get(node.id, node.lineno), node.lineno)
             if not isinstance(node.ctx, ast.Load):
                 definer.rewritten.add(node.id)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import _queue
 import _thread
-import queue
 import sys
 import threading
 import time
 from typing import Any, Final
 
 from pytest_racecheck.engine import older
-from pytest_racecheck.primitives import thread
+from pytest_racecheck.primitives import files, selecting, thread
 from pytest_racecheck.primitives.lock import Lock
 from pytest_racecheck.primitives.rlock import RLock
 from pytest_racecheck.primitives.simple_queue import SimpleQueue
@@ -44,10 +43,13 @@ def release() -> None:
     global _users
     _users -= 1
     if _users == 0:
-        while _undo:
-            owner, name, original, stand_in = _undo.pop()
+        undone = list(reversed(_undo))
+        _undo.clear()
+        for owner, name, original, stand_in in undone:
             if vars(owner).get(name) is stand_in:
                 setattr(owner, name, original)
+        for functions in files.capabilities():
+            functions.difference_update([stand_in for _, _, _, stand_in in undone])
 
 
 def _install() -> None:
@@ -67,6 +69,11 @@ def _install() -> None:
     stand_in_for(_queue.SimpleQueue, SimpleQueue)
     for name in _CLOCKS:
         stand_in_for(getattr(time, name), getattr(FUNCTIONS, name))
+    for original, call in files.stand_ins():
+        stand_in_for(original, call)
+        for functions in files.capabilities():
+            if original in functions:
+                functions.add(call)
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] not in _OUR_OWN and not name.startswith("pytest_"):
             _replace_in(module, stand_ins)
@@ -77,7 +84,8 @@ def _install() -> None:
     _set(threading.Thread, "start", thread.start)
     _set(threading.Thread, "join", thread.join)
     _set(threading.Thread, "is_alive", thread.is_alive)
-    _set(queue, "SimpleQueue", SimpleQueue)
+    for kind, select in selecting.stand_ins():
+        _set(kind, "select", select)
 
 
 def _replace_in(module: object, stand_ins: dict[int, tuple[object, object]]) -> None:

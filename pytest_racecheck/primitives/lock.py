@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.primitives.origin import Origin, origin_of
 
@@ -96,7 +97,7 @@ class Lock(metaclass=_LockType):
                 if limit is not None:
                     break
         me.state_hash = hash((me.state_hash, scheduler.hashes.get(self, 0)))
-        scheduler.poll(me)
+        scheduler.looked(me, POLL)
         return False
 
     def _taken(self, me: ControlledThread) -> None:
@@ -172,7 +173,7 @@ class Lock(metaclass=_LockType):
             if origin.shared:
                 me.scheduler.point(me, "read", self)
             me.state_hash = hash((me.state_hash, me.scheduler.hashes.get(self, 0)))
-            me.scheduler.poll(me)
+            me.scheduler.looked(me, POLL)
         return self.real.locked()
 
     # The spellings of the Python 2 era are still there in 3.13.

@@ -8,6 +8,7 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.primitives.lock import nanoseconds
 from pytest_racecheck.primitives.origin import Origin, origin_of
 
@@ -75,7 +76,7 @@ class SimpleQueue:
             got = scheduler.obtain(me, self, "get", limit, self.origin.shared)
         self._touched(me)
         if not got:
-            scheduler.poll(me)
+            scheduler.looked(me, POLL)
             raise Empty
         me.idle = me.naps = 0
         item = self.real.get(False)
@@ -103,7 +104,7 @@ class SimpleQueue:
             if self.origin.shared:
                 me.scheduler.point(me, "read", self)
             self._touched(me)
-            me.scheduler.poll(me)
+            me.scheduler.looked(me, POLL)
 
     def _touched(self, me: ControlledThread) -> None:
         hashes = me.scheduler.hashes

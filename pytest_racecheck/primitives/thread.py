@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.primitives.lock import nanoseconds
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def is_alive(self: threading.Thread) -> bool:
     me, target = _target(self)
     if me is not None and target is not None and target is not me:
         me.scheduler.point(me, "read", target)
-        me.scheduler.poll(me)
+        me.scheduler.looked(me, POLL)
         return not target.ended
     return _real_is_alive(self)
 

@@ -34,8 +34,9 @@ Progress = Callable[[int, float, int], None]
 
 
 class ExploredItem:
-    """Shadows ``setup``, ``runtest`` and ``repr_failure`` of an item, the common points of functions, unittest cases and doctests.
+    """Shadows ``setup``, ``runtest`` and ``repr_failure`` of an item.
 
+    These are the points that functions, unittest cases and doctests have in common.
     ``result`` is there once the item was explored; ``failure`` is what was then raised to pytest, if anything.
     """
 
@@ -53,7 +54,7 @@ class ExploredItem:
         self._case = CaseBody(item, item.runtest) if is_unittest(item) else None
         self._globals = dict(item.dtest.globs) if _is_doctest(item) else None  # type: ignore[attr-defined]
         item.setup, item.runtest = self._set_up, self._explore  # type: ignore[method-assign]
-        item.repr_failure = self._show_failure  # type: ignore[method-assign]
+        item.repr_failure = self._show_failure  # type: ignore[method-assign, assignment]
 
     def close(self) -> None:
         """End the engine's part, whatever state it is in; may be called more than once."""
@@ -65,8 +66,10 @@ class ExploredItem:
 
     def release(self) -> None:
         """Give pytest its item back."""
-        self.close()
-        del self.item.setup, self.item.runtest, self.item.repr_failure
+        try:
+            self.close()
+        finally:
+            del self.item.setup, self.item.runtest, self.item.repr_failure
 
     def suspended(self) -> AbstractContextManager[None]:
         """For code that is not the item's own and runs in the midst of it."""

@@ -13,11 +13,12 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.pytesting import private
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Hygiene:
@@ -47,7 +48,6 @@ class Hygiene:
             restore()
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
-
 
     def end(self, failure: BaseException | None) -> None:
         """The last interleaving is over and still set up: thin out what pytest is going to report."""

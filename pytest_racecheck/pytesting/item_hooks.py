@@ -25,6 +25,7 @@ class ItemHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Everything about one item happens inside."""
         __tracebackhide__ = True
         settings = self._selected.get(item)
         if settings is None:
@@ -32,7 +33,7 @@ class ItemHooks:
         missing = private.missing_names(item)
         if missing:
             raise pytest.UsageError(
-                f"racecheck can't run a test again under pytest {pytest.__version__}, which has no {', '.join(missing)}; "
+                f"racecheck can't run a test again under pytest {pytest.__version__}, which lacks {', '.join(missing)}; "
                 "use pytest 8.4 to 9.2, or a newer racecheck"
             )
         self._line = progress.for_item(item, settings.interleavings)
@@ -45,6 +46,7 @@ class ItemHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """The progress line is gone before anyone else writes."""
         __tracebackhide__ = True
         try:
             return (yield)
@@ -55,6 +57,7 @@ class ItemHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """The engine is let go when the last fixture is gone."""
         __tracebackhide__ = True
         try:
             return (yield)
@@ -66,6 +69,7 @@ class ItemHooks:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
+        """Wider fixtures belong to no interleaving, whenever they are set up."""
         __tracebackhide__ = True
         running = self._running
         if running is None:
@@ -82,6 +86,7 @@ class ItemHooks:
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """The report of the call phase takes the result with it."""
         __tracebackhide__ = True
         running = self._running
         if running is None:

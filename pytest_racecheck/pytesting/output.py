@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.pytesting import private
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Output:

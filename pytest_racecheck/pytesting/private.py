@@ -11,9 +11,10 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 
 def missing_names(item: pytest.Item) -> list[str]:
@@ -178,5 +179,5 @@ def ini_text(config: pytest.Config, name: str) -> object:
         key, _, value = str(override).partition("=")
         if key == name:
             return value
-    value = raw.get(name)
-    return getattr(value, "value", value)
+    written = raw.get(name)
+    return getattr(written, "value", written)

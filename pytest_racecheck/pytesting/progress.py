@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, Final
-
-import pytest
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import real
+
+if TYPE_CHECKING:
+    import pytest
 
 #: Real seconds between two updates, and before the first: most tests are done by then.
 INTERVAL: Final = 0.1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_racecheck.pytesting import private
-from pytest_racecheck.pytesting.hygiene import Hygiene
-from pytest_racecheck.pytesting.output import Output
+
+if TYPE_CHECKING:
+    from pytest_racecheck.pytesting.hygiene import Hygiene
+    from pytest_racecheck.pytesting.output import Output
 
 
 class ItemWorld:
@@ -55,7 +58,7 @@ class ItemWorld:
 
         Everything else is a failure of the interleaving that raised it.
         """
-        return isinstance(exc, _OUTCOMES) or isinstance(exc, _loaded("unittest", "SkipTest", "bdb", "BdbQuit"))
+        return isinstance(exc, (_OUTCOMES, _loaded("unittest", "SkipTest", "bdb", "BdbQuit")))
 
 
 _OUTCOMES = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, KeyboardInterrupt)

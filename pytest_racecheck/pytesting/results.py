@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from pytest_racecheck.report.model import TestResult
 
 #: The title of what racecheck adds to the report of a failing test.
-SECTION = "racecheck"
+SECTION: Final = "racecheck"
+
+#: Under this key a worker of pytest-xdist tells the controller why it has nothing to run.
+USAGE_ERROR: Final = "racecheck_usage_error"
 
 
 def attach(report: pytest.TestReport, result: TestResult) -> None:
@@ -60,6 +63,13 @@ class Results:
             from pytest_racecheck.report.model import TestResult
 
             _add_text(self._config, report, TestResult.from_json(data))
+
+    @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker can't end the session with a usage error; it leaves the text to be raised here."""
+        message = getattr(node, "workeroutput", {}).get(USAGE_ERROR)
+        if message is not None:
+            raise pytest.UsageError(message)
 
     def pytest_sessionfinish(self) -> None:
         if self._json_path is not None:

@@ -10,7 +10,7 @@ import pytest
 
 def is_unittest(item: pytest.Item) -> bool:
     """Whether the item is a method of a ``unittest.TestCase``, or of a class that stands in for it."""
-    return hasattr(item, "addSubTest") or (hasattr(item, "addError") and hasattr(item, "_excinfo"))
+    return hasattr(item, "addError") and hasattr(item, "_excinfo")
 
 
 class CaseBody:
@@ -26,8 +26,9 @@ class CaseBody:
 
     def begin(self) -> None:
         """Have the item collect what it would report at once, or for the last interleaving alone."""
-        # A subtest that fails counts as the test; one that passes needs no report of its own in each interleaving.
-        self._item.addSubTest = self._add_subtest
+        if hasattr(self._item, "addSubTest"):  # since pytest 9; without it, a subtest that fails ends the test
+            # One that fails counts as the test; one that passes needs no report of its own in each interleaving.
+            self._item.addSubTest = self._add_subtest
         if self.expects_failure:
             # unittest reports "unexpected success" for every interleaving that passes; one that fails is enough.
             self._item.addExpectedFailure = self._add_expected_failure

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_racecheck.report.model import TestResult
 from pytest_racecheck.report.outcomes import render_table
 from pytest_racecheck.report.terminal import clean, encodable, first_line
+
+if TYPE_CHECKING:
+    from pytest_racecheck.report.model import TestResult
 
 #: Good news first, then the rest from plain to odd; the order in which verdicts are counted.
 _VERDICTS: Final = ("proved", "passed", "race", "deadlock", "hang", "serial-failure", "nondeterministic")

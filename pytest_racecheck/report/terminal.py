@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 # Categories that move the cursor, hide or reorder text: control, format (bidi overrides too), surrogates, separators.
 _HARMFUL: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
-_MAX_PATH: Final = 50
+_LIBRARY: Final = re.compile(r"site-packages|dist-packages|python\d.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,24 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     return [*lines, line]
 
 
-def place(file: str, line: int, dots: str) -> str:
-    """``file:line``, the file as seen from the current directory if it lies below that; a long path loses its front."""
-    path = Path(file)
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    text = clean(path.as_posix())
-    parts = text.split("/")
-    while len(parts) > 1 and cells(text) > _MAX_PATH:
-        parts = parts[1:]
-        text = "/".join([dots, *parts])
-    return f"{clip(text, _MAX_PATH, dots)}:{line}"
+def place(file: str, line: int, room: int, dots: str) -> str:
+    """``file:line`` with at most ``room`` cells for the file, cut at its front.
+
+    The file is relative to the current directory, or to the place where libraries are, if it lies below one of these.
+    """
+    parts = clean(_relative(file).as_posix()).split("/")
+    libraries = [n for n, part in enumerate(parts) if _LIBRARY.fullmatch(part)]
+    kept = parts[libraries[-1] :] if libraries else parts
+    while len(kept) > 1 and cells("/".join([dots, *kept])) > room:
+        kept = kept[1:]
+    text = "/".join(kept if kept == parts else [dots, *kept])
+    return f"{clip(text, room, dots)}:{line}"
+
+
+def _relative(file: str) -> PurePath:
+    path = PurePath(file)
+    try:
+        here = Path.cwd()
+    except OSError:  # it was removed meanwhile
+        return path
+    return path.relative_to(here) if path.is_relative_to(here) else path

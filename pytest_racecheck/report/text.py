@@ -27,6 +27,8 @@ _PREEMPTIONS_SHOWN: Final = 10  # -v shows all
 _THREADS_SHOWN: Final = 12  # -v shows all
 _SOURCE_SHOWN: Final = 80
 _NARROWEST: Final = 40
+_FOR_FILE: Final = 30  # of a line that names a place, in cells; more where the terminal is wide
+_BESIDE_FILE: Final = 30
 
 _UNDER_GIL: Final = {
     "reachable": "under the GIL: reachable",
@@ -98,7 +100,8 @@ class _Section:
             [cause, f"  {first_line(failure.message)}", *self._sentences(failure)],
             *self._threads(failure.threads),
             self._preemptions(failure.preemptions),
-            render_timeline(failure, self.width, self.verbose, self.symbols),
+            # How they got there matters less than where they are.
+            render_timeline(failure, self.width, self.verbose, self.symbols) if self.verbose else [],
         ]
 
     def _other(self, failure: Failure) -> list[list[str]]:
@@ -108,7 +111,8 @@ class _Section:
             what_to_do,
             *self._threads(failure.threads),
             self._preemptions(failure.preemptions),
-            render_timeline(failure, self.width, self.verbose, self.symbols),
+            # How they got there matters less than where they are.
+            render_timeline(failure, self.width, self.verbose, self.symbols) if self.verbose else [],
         ]
 
     def _sentences(self, failure: Failure) -> list[str]:
@@ -120,11 +124,8 @@ class _Section:
         shown = preemptions if self.verbose else preemptions[:_PREEMPTIONS_SHOWN]
         lines = ["preempted:"]
         for each in shown:
-            lines += self._wrap(
-                f"  {clean(each.thread)} at {self._place(each.file, each.line)}, before {self._source(each.source)},"
-                f" {self.symbols.arrow} {clean(each.to)}",
-                "     ",
-            )
+            where = f" at {self._place(each.file, each.line)}, before {self._source(each.source)}," if each.file else ""
+            lines += self._wrap(f"  {clean(each.thread)}{where} {self.symbols.arrow} {clean(each.to)}", "     ")
         return lines + self._more(len(preemptions) - len(shown), "switches")
 
     def _thread_list(self, threads: list[ThreadReport]) -> list[str]:
@@ -201,7 +202,7 @@ class _Section:
         return lines
 
     def _place(self, file: str, line: int) -> str:
-        return place(file, line, self.symbols.dots)
+        return place(file, line, max(_FOR_FILE, self.width - _BESIDE_FILE), self.symbols.dots)
 
     def _source(self, source: str) -> str:
         return f"`{clip(clean(source), _SOURCE_SHOWN, self.symbols.dots)}`"

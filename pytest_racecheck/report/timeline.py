@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from pytest_racecheck.report.terminal import Symbols, clean, clip, pad
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_racecheck.report.model import Failure, Step
 
 _NARROWEST_LANE: Final = 30
@@ -53,41 +55,43 @@ def _columns(steps: list[Step | int], titles: dict[str, str], lane: int, symbols
         return separator.join(pad(clip(text, lane, symbols.dots), lane) for text in texts.values()).rstrip()
 
     lines = [row(titles), separator.join("-" * lane for _ in titles)]
-    for step in steps:
-        if isinstance(step, int):
-            lines.append(_left_out(step, symbols))
-        else:
-            lines += [row(empty | {step.thread: text}) for text in _step(step, symbols)]
+    for thread, texts in _turns(steps, symbols):
+        lines += [row(empty | {thread: text}) for text in texts] if thread else texts
     return lines
 
 
 def _stacked(steps: list[Step | int], titles: dict[str, str], width: int, symbols: Symbols) -> list[str]:
     lines = []
+    for thread, texts in _turns(steps, symbols):
+        lines += [titles[thread], *(f"  {text}" for text in texts)] if thread else texts
+    return [clip(line, width, symbols.dots) for line in lines]
+
+
+def _turns(steps: list[Step | int], symbols: Symbols) -> Iterator[tuple[str, list[str]]]:
+    """What each thread did in one go, line by line; thread "" says what was left out."""
     for thread, group in groupby(steps, key=lambda each: "" if isinstance(each, int) else each.thread):
-        if thread:
-            lines.append(titles[thread])
+        texts: list[str] = []
+        before = ""
         for step in group:
             if isinstance(step, int):
-                lines.append(_left_out(step, symbols))
-            else:
-                lines += ["  " + text for text in _step(step, symbols)]
-    return [clip(line, width, symbols.dots) for line in lines]
+                texts.append(_left_out(step, symbols))
+                continue
+            where = f"{clean(Path(step.file).name)}:{step.line}  {clean(step.source)}" if step.file else ""
+            texts += [where] if where != before and where else []
+            texts.append(f"  {_effect(step, symbols)}")
+            texts += [f"  {symbols.turn} {clean(step.switch)}"] if step.switch else []
+            before = where
+        yield thread, texts
 
 
 def _left_out(number: int, symbols: Symbols) -> str:
     return f"{symbols.dots} {number} earlier steps (-v shows more, -vv all)"
 
 
-def _step(step: Step, symbols: Symbols) -> list[str]:
-    lines = [f"{clean(Path(step.file).name)}:{step.line}  {clean(step.source)}", f"  {_effect(step, symbols)}"]
-    if step.switch:
-        lines.append(f"  {symbols.turn} {clean(step.switch)}")
-    return lines
-
-
 def _effect(step: Step, symbols: Symbols) -> str:
     """Such as ``read balance: 100``, ``write balance: 100 → 20``, ``acquire lock_a``."""
-    what = clean(f"{step.operation} {step.resource}".strip())
+    # A resource without a name of its own has that of the source, which stands above already.
+    what = clean(step.operation if step.resource == step.source else f"{step.operation} {step.resource}".strip())
     before, after = (None if each is None else clean(each) for each in (step.before, step.after))
     if before is None and after is None:
         return what

@@ -36,6 +36,10 @@ class Auto:
         """A sleeping thread waits until nothing else can run."""
         return False
 
+    def gave_way(self, thread: ControlledThread) -> None:
+        """As the strategy of this run does."""
+        self._now.gave_way(thread)
+
     def end(self, points: int) -> None:
         """PCT learns from every run how long they are."""
         self._pct.end(points)

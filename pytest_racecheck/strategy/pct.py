@@ -5,8 +5,7 @@ ASPLOS 2010. A bug that needs d ordering constraints, in a run with n threads an
 probability of at least 1 / (n * k ** (d - 1)) in each run.
 
 Deviations from the paper: k is not given but learnt, as the largest number of points of the runs so far; the depth d is
-drawn anew for each run, from 1 to 4, since nobody knows it; a thread that gives way because it only polls is treated
-by the scheduler, not here.
+drawn anew for each run, from 1 to 4, since nobody knows it; a thread that only polls is lowered as well.
 """
 
 from __future__ import annotations
@@ -76,6 +75,13 @@ class Pct:
     def naps(self, thread: ControlledThread) -> bool:
         """A sleeping thread waits until nothing else can run."""
         return False
+
+    def gave_way(self, thread: ControlledThread) -> None:
+        """A thread that polls gets the lowest priority."""
+        self._lowest -= 1.0
+        thread.priority = self._lowest
+        self._seen.add(thread)
+        self._grown = -1
 
     def end(self, points: int) -> None:
         """Learns how long runs are."""

@@ -26,5 +26,8 @@ class RandomWalk:
         """A sleeping thread waits until nothing else can run."""
         return False
 
+    def gave_way(self, thread: ControlledThread) -> None:
+        """Nothing to change."""
+
     def end(self, points: int) -> None:
         """Nothing to learn."""

@@ -37,6 +37,9 @@ class _Following:
         """Unless the schedule says who goes on instead."""
         return self.target(thread) is None
 
+    def gave_way(self, thread: ControlledThread) -> None:
+        """Nothing to change."""
+
     def end(self, points: int) -> None:
         """Nothing to learn."""
 

@@ -22,6 +22,9 @@ class Serial:
         """A sleep is no reason to switch."""
         return True
 
+    def gave_way(self, thread: ControlledThread) -> None:
+        """Nothing to change."""
+
     def end(self, points: int) -> None:
         """Nothing to learn."""
 

@@ -44,6 +44,13 @@ def is_blocked(thread: threading.Thread) -> bool:
     return any(each in linecache.getline(frame.f_code.co_filename, frame.f_lineno) for each in BLOCKING)
 
 
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "the threads do not get to where they should block"
+        time.sleep(0.001)
+
+
 class Stage:
     """Threads that get stuck, and what has to be done at the end to get them out again."""
 
@@ -58,10 +65,7 @@ class Stage:
 
     def add(self, thread: threading.Thread) -> threading.Thread:
         self.threads[f"T{len(self.threads) + 1}"] = thread
-        deadline = time.monotonic() + 20
-        while not is_blocked(thread):
-            assert time.monotonic() < deadline, "the thread does not get to where it should block"
-            time.sleep(0.001)
+        until(lambda: is_blocked(thread))
         return thread
 
     def blocked(self, test: FrameType, joined: str, changes: dict[str, dict[str, Any]]) -> list[BlockedThread]:
@@ -388,19 +392,42 @@ def test_pool_starvation(stage: Stage) -> None:
 
     def outer() -> int:
         both.wait()
-        inner.append(pool.submit(int))
-        return inner[-1].result()
+        future = pool.submit(int)
+        inner.append(future)
+        return future.result()
 
     tasks = [pool.submit(outer), pool.submit(outer)]
+    until(lambda: len(inner) == 2)
     stage.start(tasks[0].result)
     add_workers(stage, pool)
     found = stage.diagnose()
     pool._max_workers = 3
     stage.exit.callback(pool.submit, int)  # makes a third worker, which runs what was queued
     assert found.kind == "pool starvation"
-    assert found.cycle.startswith("T2 and T3, workers of pool, wait for the result of inner[")
-    assert found.cycle.endswith(", queued in pool itself")
+    assert found.cycle == "T2 and T3, the workers of pool, wait for tasks that only a worker of pool can run"
+    assert {each.waits_for for each in found.threads[2:]} == {
+        "the result of inner[0], queued in pool",
+        "the result of inner[1], queued in pool",
+    }
     assert found.threads[1].waits_for in {"the result of tasks[0], run by T2", "the result of tasks[0], run by T3"}
+
+
+def test_starvation_of_a_pool_of_one(stage: Stage) -> None:
+    pool = pool_of(stage, 1)
+    inner: list[Future[int]] = []
+
+    def outer() -> int:
+        inner.append(pool.submit(int))
+        return inner[0].result()
+
+    pool.submit(outer)
+    until(lambda: len(inner) == 1)
+    add_workers(stage, pool)
+    found = stage.diagnose()
+    pool._max_workers = 2
+    stage.exit.callback(pool.submit, int)  # makes a second worker, which runs what was queued
+    assert found.kind == "pool starvation"
+    assert found.cycle == "T1, a worker of pool, waits for a task that only a worker of pool can run"
 
 
 def test_idle_workers_are_not_to_blame(stage: Stage) -> None:
@@ -421,10 +448,10 @@ def test_shutdown_of_a_pool_whose_worker_never_ends(stage: Stage) -> None:
     done = threading.Event()
     stage.exit.callback(done.set)
     task = pool.submit(done.wait)
+    until(task.running)
     add_workers(stage, pool)
     stage.start(pool.shutdown)
     found = stage.diagnose()
-    assert task is not None
     assert found.threads[2].waits_for == "T1 to end (shutdown of pool)"
     assert found.lines == [
         "lost notify: T1 waits for event done to be set; no thread is left to set it",
@@ -450,6 +477,22 @@ def test_thread_without_a_frame() -> None:
     found = diagnose([BlockedThread("T1", "name", "work", "acquire", lock, owner_ids=["T1"])], [])
     assert found.cycle == "T1 holds Lock #1, wants Lock #1 again"
     assert found.threads[0].stack == []
+
+
+def test_cycle_of_locks_goes_before_any_other() -> None:
+    locks = [threading.Lock() for _ in range(4)]
+    found = diagnose(
+        [
+            BlockedThread("T1", "", "", "acquire", locks[3], owner_ids=["T2"]),
+            BlockedThread("T2", "", "", "join", holds=[(locks[3], None)], owner_ids=["T1"]),
+            BlockedThread("T3", "", "", "acquire", locks[0], [(locks[2], None)], owner_ids=["T4"]),
+            BlockedThread("T4", "", "", "acquire", locks[1], [(locks[0], None)], owner_ids=["T5"]),
+            BlockedThread("T5", "", "", "acquire", locks[2], [(locks[1], None)], owner_ids=["T3"]),
+        ],
+        [],
+    )
+    assert found.kind == "lock-order cycle"
+    assert found.details == ["T1 waits for Lock #1, held by T2.", "T2 joins T1, which never ends: it wants Lock #1."]
 
 
 def test_unknown_operation() -> None:

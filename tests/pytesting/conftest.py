@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+# Imported here for good: pytester forgets the modules that come in while it is at work.
+from pytest_racecheck.pytesting import explored
 from pytest_racecheck.report.model import Failure, TestResult
-from pytest_racecheck.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_racecheck.settings import Settings
 
 
 class PlainApi:
@@ -42,7 +46,9 @@ class PlainExplorer:
     controlled = False
     opened: list[str] = []  # noqa: RUF012 - of all items, for the tests to look at
 
-    def __init__(self, settings: Settings, world: Any, nodeid: str, progress: Callable[[int, float, int], None]) -> None:
+    def __init__(
+        self, settings: Settings, world: Any, nodeid: str, progress: Callable[[int, float, int], None]
+    ) -> None:
         self.settings, self.world, self.nodeid, self.progress = settings, world, nodeid, progress
         self.api = PlainApi(settings.seed)
         self.failure: BaseException | None = None
@@ -70,10 +76,9 @@ class PlainExplorer:
     def explore(self) -> TestResult:
         number = 0
         for number in range(self.settings.interleavings):
-            self.api.interleaving = number
             try:
                 self._run(number)
-            except BaseException as exc:  # noqa: BLE001
+            except BaseException as exc:
                 if self.world.is_outcome(exc):
                     raise
                 self.failure = exc
@@ -85,6 +90,7 @@ class PlainExplorer:
         assert PlainExplorer.controlled
         if number:
             self.world.tear_down()
+            self.api.interleaving = number
             self.world.set_up()
         self.world.call()
         assert PlainExplorer.controlled
@@ -110,10 +116,17 @@ class PlainExplorer:
         return result
 
 
+@pytest.fixture(autouse=True)
+def only_racecheck(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inner sessions load no other plugins unless told so: a session takes 50 ms then, and not a second."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p racecheck")
+
+
 @pytest.fixture
 def plain_engine(monkeypatch: pytest.MonkeyPatch) -> type[PlainExplorer]:
     """Sessions that run in this process use the stand-in."""
-    monkeypatch.setattr("pytest_racecheck.pytesting.explored.Explorer", PlainExplorer)
+    monkeypatch.setattr(explored, "Explorer", PlainExplorer)
     PlainExplorer.opened.clear()
     PlainExplorer.controlled = False
     return PlainExplorer

@@ -24,7 +24,7 @@ def run(pytester: pytest.Pytester, source: str, *args: str) -> pytest.RunResult:
     """Run a test module that starts with ``COUNTING``."""
     pytester.makepyfile(pytester_module=COUNTING)
     pytester.makepyfile(f"from pytester_module import *\n{_dedent(source)}")
-    return pytester.runpytest("-p", "no:randomly", *args)
+    return pytester.runpytest(*args)
 
 
 def _dedent(source: str) -> str:
@@ -96,10 +96,7 @@ def test_pytest_itself_sees_one_test(pytester: pytest.Pytester) -> None:
     result = run(pytester, "@pytest.mark.race\ndef test_it(): pass")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        [
-            "seen [[]('call', 1), ('report call', 1), ('report setup', 1), ('report teardown', 1), "
-            "('setup', 1), ('teardown', 1)[]]"
-        ]
+        ["seen [[]('call', 1), ('report call', 1), ('report setup', 1), ('report teardown', 1), ('setup', 1), *"]
     )
 
 
@@ -440,6 +437,7 @@ def test_unittest_cases(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*AssertionError: 4 not less than 4", "*Unexpected success*"], consecutive=False)
 
 
+@pytest.mark.skipif(int(pytest.__version__.partition(".")[0]) < 9, reason="subtests came with pytest 9")
 def test_the_subtests_fixture(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
@@ -479,7 +477,9 @@ def test_doctests_are_left_alone_unless_all_tests_are_meant(pytester: pytest.Pyt
     result.stdout.fnmatch_lines(["1 test, 200 interleavings *"])
 
 
-def test_all_treats_every_test_as_marked_but_leaves_what_cannot_be(pytester: pytest.Pytester, plain_engine: Any) -> None:
+def test_all_treats_every_test_as_marked_but_leaves_what_cannot_be(
+    pytester: pytest.Pytester, plain_engine: Any
+) -> None:
     result = run(
         pytester,
         """

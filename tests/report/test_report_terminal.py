@@ -85,12 +85,27 @@ def test_ascii_where_it_does_not(encoding: str) -> None:
 
 def test_place_is_relative_to_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert place(str(tmp_path / "tests" / "a.py"), 3, "…") == "tests/a.py:3"
-    assert place("/elsewhere/a.py", 3, "…") == "/elsewhere/a.py:3"
-    assert place("<string>", 1, "…") == "<string>:1"
+    assert place(str(tmp_path / "tests" / "a.py"), 3, 60, "…") == "tests/a.py:3"
+    assert place("/elsewhere/a.py", 3, 60, "…") == "/elsewhere/a.py:3"
+    assert place("<string>", 1, 60, "…") == "<string>:1"
+
+
+def test_place_survives_the_loss_of_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert place("/elsewhere/a.py", 3, 60, "…") == "/elsewhere/a.py:3"
 
 
 def test_place_of_a_long_path_keeps_its_end_and_the_line() -> None:
-    assert place("/very/long" * 9 + "/site-packages/lib/mod.py", 30, "…").startswith("…/")
-    assert place("/very/long" * 9 + "/site-packages/lib/mod.py", 30, "…").endswith("/site-packages/lib/mod.py:30")
-    assert place("x" * 100, 7, "…") == "x" * 49 + "…:7"
+    path = "/very/long" * 9 + "/pkg/mod.py"
+    assert place(path, 30, 60, "…").startswith("…/")
+    assert place(path, 30, 60, "…").endswith("/long/pkg/mod.py:30")
+    assert cells(place(path, 30, 60, "…")) < 70
+    assert place("x" * 100, 7, 60, "…") == "x" * 59 + "…:7"
+
+
+def test_place_in_a_library_begins_where_libraries_are() -> None:
+    assert place("/opt/lib/python3.13/threading.py", 7, 60, "…") == "…/python3.13/threading.py:7"
+    assert place("/v/lib/python3.13/site-packages/a/b.py", 7, 60, "...") == ".../site-packages/a/b.py:7"

@@ -57,14 +57,14 @@ def steps() -> list[Step]:
     check = {"file": BANK, "line": 14, "column": 11, "source": "self.balance >= amount"}
     take = {"file": BANK, "line": 17, "column": 8, "source": "self.balance -= amount"}
 
-    def step(n: int, thread: str, at: dict[str, object], operation: str, **more: str) -> Step:
+    def at_bank(n: int, thread: str, at: dict[str, object], operation: str, **more: str) -> Step:
         return Step(n=n, thread=thread, operation=operation, resource="bank.balance", **at, **more)  # type: ignore[arg-type]
 
     return [
-        step(1, "T1", check, "read", before="100", after="100", switch="preempted"),
-        step(2, "T2", check, "read", before="100", after="100"),
-        step(3, "T2", take, "write", before="100", after="30", switch="ended"),
-        step(4, "T1", take, "write", before="30", after="-50"),
+        at_bank(1, "T1", check, "read", before="100", after="100", switch="preempted"),
+        at_bank(2, "T2", check, "read", before="100", after="100"),
+        at_bank(3, "T2", take, "write", before="100", after="30", switch="ended"),
+        at_bank(4, "T1", take, "write", before="30", after="-50"),
     ]
 
 
@@ -259,6 +259,47 @@ def test_more_with_v_and_all_with_vv() -> None:
     assert "earlier steps" not in very
     assert "step 0." in very
     assert "step 999." in plain
+
+
+def step(number: int, **more: str) -> Step:
+    return Step(number, "T1", BANK, 3, 0, "with lock:", **({"operation": "acquire", "resource": "lock"} | more))  # type: ignore[arg-type]
+
+
+def timeline(*given: Step) -> list[str]:
+    text = render_failure(result(dataclasses.replace(RACE, threads=[], steps=list(given))), NARROW)
+    return text.split("\n\n")[2].splitlines()
+
+
+def test_source_is_shown_once_for_all_that_a_thread_does_there() -> None:
+    assert timeline(step(1), step(2, operation="release"), dataclasses.replace(step(3), line=4)) == [
+        "T1",
+        "  test_bank.py:3  with lock:",
+        "    acquire lock",
+        "    release lock",
+        "  test_bank.py:4  with lock:",
+        "    acquire lock",
+    ]
+
+
+def test_step_without_a_place_or_a_name() -> None:
+    nowhere = dataclasses.replace(step(1), file="", line=0, source="")
+    assert timeline(nowhere, step(2, resource="with lock:")) == [
+        "T1",
+        "    acquire lock",
+        "  test_bank.py:3  with lock:",
+        "    acquire",
+    ]
+
+
+def test_preemption_without_a_place() -> None:
+    failure = dataclasses.replace(RACE, preemptions=[Preemption("T1", "", 0, "", "T2")])
+    assert "preempted:\n  T1 → T2\n" in render_failure(result(failure), WIDE)
+
+
+def test_steps_of_a_deadlock_are_for_v() -> None:
+    failure = dataclasses.replace(DEADLOCK, steps=[step(1)])
+    assert "acquire lock" not in render_failure(result(failure), WIDE)
+    assert "acquire lock" in render_failure(result(failure), WIDE, verbose=1)
 
 
 def hostile(text: str) -> Failure:

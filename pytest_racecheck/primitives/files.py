@@ -1,0 +1,76 @@
+"""The file system is shared memory too: calls that look at it or change it are scheduling points.
+
+What matters is the order of such calls (a file that is looked for, then made), so the whole file system counts as one
+resource. The calls themselves go to the originals; they are short, and the thread keeps the baton.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.primitives.origin import Origin
+
+_NAMES: Final = (
+    "access", "chmod", "link", "listdir", "lstat", "mkdir", "open", "readlink", "remove", "rename", "replace", "rmdir",
+    "scandir", "stat", "symlink", "truncate", "unlink", "utime",
+)  # fmt: skip
+
+#: Functions are looked up in these sets to see what they can do.
+_CAPABILITIES: Final = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
+
+
+class FileSystem:
+    """The resource."""
+
+    def __init__(self) -> None:
+        self.name = "file system"
+        self.origin = Origin()
+        self.user: Any = None
+
+    def forget(self) -> None:
+        """What one item showed does not count for the next."""
+        self.origin.shared = False
+        self.user = None
+
+
+FILE_SYSTEM: Final = FileSystem()
+
+
+class _Call:
+    """One function; its bound method `call` is the stand-in, since the original is no descriptor either."""
+
+    def __init__(self, original: Callable[..., Any]) -> None:
+        self._original = original
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        me = current.thread
+        if me is not None and current.concurrent and me.ident == real.get_ident() and not me.quiet:
+            scheduler = me.scheduler
+            if not FILE_SYSTEM.origin.shared:
+                FILE_SYSTEM.origin.seen(FILE_SYSTEM, me)
+            if FILE_SYSTEM.origin.shared:
+                scheduler.point(me, "file", FILE_SYSTEM)
+            else:
+                scheduler.passing(me, "file", FILE_SYSTEM)
+            hashes = scheduler.hashes
+            me.state_hash = hashes[FILE_SYSTEM] = hash((me.state_hash, hashes.get(FILE_SYSTEM, 0)))
+        return self._original(*args, **kwargs)
+
+
+def stand_ins() -> Iterator[tuple[Callable[..., Any], Callable[..., Any]]]:
+    """Every original with what takes its place."""
+    yield io.open, _Call(io.open).call
+    for name in _NAMES:
+        original = getattr(os, name, None)
+        if original is not None:
+            yield original, _Call(original).call
+
+
+def capabilities() -> Iterator[set[Any]]:
+    """The sets of functions that have to know the stand-ins as well."""
+    for name in _CAPABILITIES:
+        yield getattr(os, name, set())

@@ -1,0 +1,424 @@
+"""The instrumentation comes and goes without a trace, sees first executions, and lets exceptions through."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.operation import Access
+from pytest_racecheck.instrument import InstrumentationError, Scope, create, registry
+from tests.instrument.conftest import Recorder
+
+Load = Callable[[str], Any]
+
+MONITORING = sys.version_info >= (3, 12)
+TICK = "class A:\n    n = 0\n    def tick(self):\n        self.n = 1\n"
+
+
+class Unwound(BaseException):
+    """What an engine raises to unwind a thread."""
+
+
+def monitoring() -> Any:
+    return sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+
+
+def test_name_tells_the_mechanism() -> None:
+    assert create().name == ("sys.monitoring" if MONITORING else "sys.settrace")
+
+
+def test_first_execution_is_as_complete_as_the_second(load: Load, recorder: Recorder) -> None:
+    module = load(
+        "class A:\n    def __init__(self):\n        self.n = 1\n        self.m = self.n\n"
+        "def run(a):\n    a.n += 1\n    return [a.m for _ in range(2)]\n"
+    )
+    with recorder.record() as first:
+        module.run(module.A())
+    with recorder.record() as second:
+        module.run(module.A())
+    assert first.brief == second.brief
+    assert len(first) == 7
+
+
+def test_nothing_is_seen_outside(load: Load, recorder: Recorder) -> None:
+    a = load(TICK).A()
+    with recorder.record() as seen:
+        current.concurrent = False  # one thread alone
+        a.tick()
+        current.concurrent = True
+        current.thread.quiet = 1  # type: ignore[union-attr]
+        a.tick()
+        current.thread.quiet = 0  # type: ignore[union-attr]
+        stranger = threading.Thread(target=a.tick)
+        thread, current.thread = current.thread, None
+        stranger.start()
+        stranger.join()
+        a.tick()
+        current.thread = thread
+        assert seen == []
+        a.tick()
+    a.tick()
+    assert seen.brief == [("write", "n", "self.n")]
+
+
+def test_close_leaves_nothing_behind(load: Load, recorder: Recorder) -> None:
+    a = load(TICK).A()
+    before = sys.gettrace(), threading.gettrace()
+    recorder.run(a.tick)
+    assert (sys.gettrace(), threading.gettrace()) == before
+    if MONITORING:
+        assert monitoring().get_tool(3) is None
+        assert monitoring().get_events(3) == 0
+        assert monitoring().get_local_events(3, a.tick.__code__) == 0
+        for event in (monitoring().events.INSTRUCTION, monitoring().events.PY_START):
+            assert monitoring().register_callback(3, event, None) is None
+
+
+def test_close_is_idempotent_and_open_is_not() -> None:
+    instrumentation = create()
+    instrumentation.close()
+    instrumentation.open(Scope(), lambda *_: None, None)
+    with pytest.raises(RuntimeError, match="already open"):
+        instrumentation.open(Scope(), lambda *_: None, None)
+    instrumentation.close()
+    instrumentation.close()
+
+
+def test_full_speed_afterwards(load: Load, recorder: Recorder) -> None:
+    a = load(TICK + "    def many(self):\n        for _ in range(20000):\n            self.n\n").A()
+
+    def fastest() -> float:
+        times = []
+        for _ in range(15):
+            start = time.perf_counter()
+            a.many()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    plain = fastest()
+    recorder.run(a.tick)
+    recorder.run(a.many)
+    assert fastest() < plain * 1.5  # one event for each turn would be more than four times
+
+
+def test_another_scope(load: Load, recorder: Recorder) -> None:
+    module = load(TICK)
+    a = module.A()
+    assert len(recorder.run(a.tick)) == 1
+    with recorder.record(Scope(exclude=(module.__file__,))) as seen:
+        a.tick()
+    assert seen == []
+    with recorder.record(Scope(exclude=("/tests/instrument/",))) as seen:
+        a.tick()
+    assert seen.brief == [("write", "n", "self.n")]
+
+
+def test_the_standard_library_can_be_included(recorder: Recorder) -> None:
+    import sched
+
+    scheduler = sched.scheduler(real.monotonic, real.sleep)
+    assert recorder.run(lambda: scheduler.empty()).of("_queue") == []
+    with recorder.record(Scope(include=("sched",))) as seen:
+        assert scheduler.queue == []
+    assert seen.of("_queue")
+
+
+def test_unwinding_leaves_through_the_access(load: Load, recorder: Recorder) -> None:
+    module = load(
+        "log = []\ndef run(a):\n    try:\n        a.n = 1\n        log.append('went on')\n"
+        "    finally:\n        log.append('finally')\nclass A: pass\n"
+    )
+
+    def unwind(access: Access) -> None:
+        if access.name == "n":
+            raise Unwound
+
+    recorder.hook = unwind
+    with recorder.record(), pytest.raises(Unwound):
+        module.run(module.A())
+    assert module.log == ["finally"]
+    assert sys.gettrace() is None or not MONITORING
+    recorder.hook = None
+    assert len(recorder.run(module.run, module.A()).of("n")) == 1
+
+
+def test_unwinding_leaves_through_a_call(load: Load, recorder: Recorder) -> None:
+    module = load("def run(x):\n    x.append(1)\n")
+
+    def unwind(access: Access) -> None:
+        raise Unwound
+
+    recorder.hook = unwind
+    x: list[int] = []
+    with recorder.record(), pytest.raises(Unwound):
+        module.run(x)
+    assert x == []
+
+
+def test_opportunities(load: Load, recorder: Recorder) -> None:
+    module = load(
+        "import collections\n"
+        "class A:\n    def __init__(self):\n        self.n = 0\n"
+        "def helper(): pass\n"
+        "def straight(a):\n    a.n += 1\n"
+        "def loop(a):\n    for _ in (1, 2, 3):\n        a.n\n"
+        "def c_call(a):\n    abs(a.n)\n"
+        "def call(a):\n    helper()\n"
+        "def missing(c):\n    c['k']\n"
+    )
+    a = module.A()
+    counted: dict[str, int] = {}
+    for _ in range(2):  # the second time nothing is met for the first time
+        recorder.run(module.straight, a)  # nor does a run without opportunities leave anything switched off
+        for name in ("straight", "loop", "c_call", "call"):
+            chances: list[int] = []
+            with recorder.record(opportunity=lambda: chances.append(1)):  # noqa: B023
+                current.concurrent = True
+                getattr(module, name)(a)
+            counted[name] = len(chances)
+        # its beginning; beginning and three turns; beginning and return from C; both beginnings (a call of a
+        # function in Python has one of its own, before it)
+        assert counted["straight"] == 1
+        assert counted["loop"] == 4
+        assert counted["c_call"] == 2
+        assert counted["call"] in (2, 3)
+
+
+def test_a_missing_item_is_an_opportunity(load: Load, recorder: Recorder) -> None:
+    import collections
+
+    module = load("def run(c):\n    c['k'] += 1\n")
+    chances: list[int] = []
+    with recorder.record(opportunity=lambda: chances.append(1)):
+        module.run(collections.Counter())
+    assert len(chances) == 2
+
+
+def test_deep_recursion_ends_as_without(load: Load, recorder: Recorder) -> None:
+    module = load("class A: pass\ndef run(a, n):\n    a.n = n\n    return run(a, n + 1)\n")
+    with recorder.record(), pytest.raises(RecursionError):
+        module.run(module.A(), 0)
+
+
+def test_code_dies_with_its_module(recorder: Recorder) -> None:
+    names: dict[str, Any] = {}
+    exec("def run(a):\n    def inner():\n        return a.n\n    a.n = 1\n    return inner()\n", names)
+    run = names.pop("run")
+
+    class A:
+        pass
+
+    recorder.run(run, A())
+    known = len(registry.known)
+    code = weakref.ref(run.__code__)
+    del run, names
+    gc.collect()
+    assert code() is None
+    assert len(registry.known) < known
+
+
+def test_classes_die_too(load: Load, recorder: Recorder) -> None:
+    module = load("def run():\n    class A: pass\n    a = A()\n    a.n = 1\n    return a.n, A\n")
+    with recorder.record():
+        died = weakref.ref(module.run()[1])
+    gc.collect()
+    assert died() is None
+
+
+def test_generators_that_began_before(load: Load, recorder: Recorder) -> None:
+    module = load("class A: pass\na = A()\ndef run():\n    a.n = 1\n    yield\n    a.n = 2\n    yield\n")
+    generator = module.run()
+    next(generator)
+    with recorder.record() as seen:
+        next(generator)
+    assert seen.brief[-1] == ("write", "n", "a.n")
+
+
+def test_a_module_body_under_import_is_left_alone(load: Load, recorder: Recorder, tmp_path: Any) -> None:
+    (tmp_path / "imported_once.py").write_text("n = 0\nn += 1\nclass A: pass\nA.x = 1\n")
+    module = load("def run():\n    import imported_once\n    imported_once.n += 1\n")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        recorder_quiet = recorder.record()
+        with recorder_quiet as seen:
+            current.concurrent = False
+            import imported_once  # type: ignore[import-not-found]  # noqa: F401
+
+            current.concurrent = True
+            module.run()
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert [brief[0] for brief in seen.brief] == ["read", "write"]
+
+
+def test_monkeypatched_classes_are_looked_at_anew(load: Load, recorder: Recorder) -> None:
+    module = load("class A:\n    def n(self): pass\ndef run(a):\n    a.n\n")
+    a = module.A()
+    assert recorder.run(module.run, a) == []
+    module.A.n = 3
+    assert len(recorder.run(module.run, a)) == 1
+
+
+def test_a_class_that_gets_an_attribute(load: Load, recorder: Recorder) -> None:
+    module = load("class A: pass\ndef run(a):\n    a.n\n    A.n = 3\n    a.n\n")
+    a = module.A()
+    a.n = 1
+    module.run(a)
+    del module.A.n, a.n
+    a.n = 1
+    first, write, second = recorder.run(module.run, a)
+    assert (first.also, write.owner, second.also) == (None, module.A, None)
+    del a.n
+    module.A.n = 1
+    del module.A.n
+    with recorder.record() as seen, pytest.raises(AttributeError):
+        module.run(a)
+    assert seen[0].owner is a
+
+
+@pytest.mark.skipif(not MONITORING, reason="tool ids belong to sys.monitoring")
+def test_tool_ids() -> None:
+    taken = []
+    try:
+        monitoring().use_tool_id(3, "other")
+        taken.append(3)
+        instrumentation = create()
+        instrumentation.open(Scope(), lambda *_: None, None)
+        assert monitoring().get_tool(4) == "racecheck"
+        instrumentation.close()
+        monitoring().use_tool_id(4, "another")
+        taken.append(4)
+        with pytest.raises(InstrumentationError, match="3 by other, 4 by another"):
+            instrumentation.open(Scope(), lambda *_: None, None)
+        instrumentation.close()
+    finally:
+        for tool in taken:
+            monitoring().free_tool_id(tool)
+
+
+@pytest.mark.skipif(MONITORING, reason="sys.settrace is used before 3.12 only")
+class TestTracing:
+    def test_writes_of_others_to_cells_survive_a_pause(self, load: Load, recorder: Recorder) -> None:
+        module = load(
+            "def make():\n    n = 0\n    def read():\n        return n\n    def write(value):\n        nonlocal n\n"
+            "        n = value\n    def touch():\n        nonlocal n\n        n\n        return n\n    return read, write, touch\n"
+        )
+        read, write, touch = module.make()
+        paused = []
+
+        def pause(access: Access) -> None:
+            if not paused:
+                paused.append(access)
+                other = threading.Thread(target=write, args=(42,))
+                thread, current.thread = current.thread, None
+                other.start()
+                other.join()
+                current.thread = thread
+
+        recorder.hook = pause
+        with recorder.record():
+            assert touch() == 42
+        assert paused
+        assert read() == 42
+
+    def test_a_tracer_in_python_goes_on(self, load: Load, recorder: Recorder) -> None:
+        module = load(TICK)
+        lines: list[int] = []
+
+        def tracer(frame: FrameType, event: str, arg: object) -> Any:
+            if frame.f_code.co_filename == module.__file__:
+                lines.append(frame.f_lineno)
+            return tracer
+
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            seen = recorder.run(module.A().tick)
+            module.A().tick()
+        finally:
+            mine = sys.gettrace()
+            sys.settrace(before)
+        assert mine is tracer
+        assert seen.brief == [("write", "n", "self.n")]
+        assert lines == [3, 4, 4] * 2  # call, line, return
+
+    def test_a_tracer_that_reinstalls_itself_goes_on(self, load: Load, recorder: Recorder) -> None:
+        module = load(TICK + "    def twice(self):\n        self.tick()\n        self.tick()\n")
+        calls: list[str] = []
+
+        def tracer(frame: FrameType, event: str, arg: object) -> Any:
+            if event == "call" and frame.f_code.co_filename == module.__file__:
+                calls.append(frame.f_code.co_name)
+            sys.settrace(tracer)  # as coverage's does
+            return tracer
+
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            seen = recorder.run(module.A().twice)
+        finally:
+            sys.settrace(before)
+        assert len(seen.of("n")) == 2
+        assert calls == ["twice", "tick", "tick"]
+
+    def test_the_tracer_comes_back_after_unwinding(self, load: Load, recorder: Recorder) -> None:
+        module = load(TICK)
+
+        def tracer(frame: FrameType, event: str, arg: object) -> Any:
+            return None
+
+        def unwind(access: Access) -> None:
+            raise Unwound
+
+        before = sys.gettrace()
+        sys.settrace(tracer)
+        try:
+            recorder.hook = unwind
+            with recorder.record(), pytest.raises(Unwound):
+                module.A().tick()
+            assert sys.gettrace() is tracer
+        finally:
+            sys.settrace(before)
+
+    def test_threads_with_a_hook_of_threading(self, load: Load, recorder: Recorder) -> None:
+        module = load(TICK)
+        a = module.A()
+        calls: list[str] = []
+        done = real.allocate_lock()
+        done.acquire()
+
+        def hook(frame: FrameType, event: str, arg: object) -> Any:
+            if frame.f_code.co_filename == module.__file__:
+                calls.append(frame.f_code.co_name)
+
+        def bootstrap() -> None:
+            recorder.instrumentation.enter_thread()
+            sys.settrace(threading.gettrace())  # threading does so right before run(), and throws out what was there
+            run()
+            recorder.instrumentation.leave_thread()
+            done.release()
+
+        def run() -> None:
+            current.thread.ident = real.get_ident()  # type: ignore[union-attr]
+            a.tick()
+
+        before = threading.gettrace()
+        threading.settrace(hook)
+        try:
+            with recorder.record() as seen:
+                real.start_new_thread(bootstrap, ())
+                done.acquire()
+            assert threading.gettrace() is hook
+        finally:
+            threading.settrace(before)  # type: ignore[arg-type]
+        assert seen.brief == [("write", "n", "self.n")]
+        assert calls == ["tick"]
