@@ -6,7 +6,7 @@ test is imported, else its module-level locks are out of reach. They cost next t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,14 +17,19 @@ from pytest_racecheck.pytesting.fixture import racecheck
 from pytest_racecheck.pytesting.results import USAGE_ERROR, Results
 from pytest_racecheck.tutorial import fixtures as tutorial
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_racecheck.settings import Settings
+
 __all__ = ["racecheck"]
 
 #: What a session without marker arguments would use; there from configuration on.
-_SETTINGS = pytest.StashKey["Settings"]()
+_SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 #: How many tests of this process are going to be explored.
-_MARKED = pytest.StashKey[int]()
+_MARKED: pytest.StashKey[int] = pytest.StashKey()
 #: Whether this session holds on to the installed stand-ins.
-_HOLDS = pytest.StashKey[bool]()
+_HOLDS: pytest.StashKey[bool] = pytest.StashKey()
 
 install.acquire()
 _held_by_import = True  # until the first session takes over

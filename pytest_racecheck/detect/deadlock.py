@@ -82,7 +82,7 @@ def diagnose(blocked: list[BlockedThread], finished: list[str]) -> Diagnosis:
     scene = Scene(blocked, finished)
     waits = scene.waits
     lock_graph = {each: wait.on for each, wait in waits.items() if wait.kind == "lock"}
-    cycle = shortest_cycle({each: wait.on for each, wait in waits.items()})
+    cycle = shortest_cycle(lock_graph) or shortest_cycle({each: wait.on for each, wait in waits.items()})
     if cycle:
         kind, line = _name_cycle(waits, cycle), _cycle_line(scene, cycle)
         told = set(cycle)

@@ -328,25 +328,28 @@ class Scheduler:
         me.kind = kind
         me.resource = resource
         calm = not (me.attention and self._attend(me))
-        if resource.is_free():
-            if is_point and calm and len(self.ready) > 1 and not me.atomic and me.switchable:
-                chosen = self._pick(me)
-                if chosen is not me:
-                    # Parked right before taking it: whoever takes it first disables this thread.
-                    me.waits = resource
-                    resource.waiters.append(me)
-                    try:
-                        self._preempt(me, chosen)
-                    finally:
-                        resource.waiters.remove(me)
-                        me.waits = None
-            free = resource.is_free()
-        else:
+        if is_point and calm and len(self.ready) > 1 and not me.atomic and me.switchable and resource.is_free():
+            chosen = self._pick(me)
+            if chosen is not me and timeout is not None:
+                # Enabled all the time: it waits no longer than its time-out for what others may take now.
+                self._preempt(me, chosen)
+            elif chosen is not me:
+                # Parked right before taking it: whoever takes it first disables this thread.
+                me.waits = resource
+                resource.waiters.append(me)
+                try:
+                    self._preempt(me, chosen)
+                finally:
+                    resource.waiters.remove(me)
+                    me.waits = None
+        free = resource.is_free()
+        if not free:
             if timeout is not None:
                 if timeout <= 0:
                     self.looked(me, POLL)
-                    return resource.is_free()
+                    return False
                 self.clock.add(me, self.clock.now + timeout)
+            me.ops += 1  # a choice of its own, after the one before the attempt
             if self.recorder is not None:
                 self.recorder.operation(me, "block", resource)
             me.waits = resource

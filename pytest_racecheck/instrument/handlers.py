@@ -153,7 +153,7 @@ def unknown_global(access: Access, name: str) -> Handler:
 
     def handler(frame: FrameType, listener: Listener) -> None:
         names = frame.f_globals
-        if name in names and not attributes.is_constant(names[name]):
+        if access.writes or (name in names and not attributes.is_constant(names[name])):
             listener(access, names, name, None)
 
     return handler
@@ -196,7 +196,7 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
             listener(update, owner, which, None)
             return True
         listener(access, owner, which, None)
-        return items == KEYED and type(owner) is not dict  # there may be a __missing__
+        return update is not None and items == KEYED and type(owner) is not dict  # there may be a __missing__
 
     return handler
 

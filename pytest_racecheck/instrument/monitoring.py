@@ -39,12 +39,15 @@ class Monitoring:
         attributes.forget()
         callbacks = _Callbacks(tool, scope, listener, opportunity, self._armed)
         callbacks.register()
+        # The interpreter remembers for good that the start of a code object, once met, is no event any more.
         for entry in list(registry.known.values()):
             code = entry.code
             if code is not None and registry.wanted(code, scope):
-                callbacks.arm(code, entry)
-        # What is known keeps its disabled state; what is met for the first time, or only out of scope so far, is
-        # looked at when it starts, or goes on after a yield.
+                if entry.planned:
+                    callbacks.arm(code, entry)
+                else:
+                    callbacks.watch(code, entry)
+        # What is met for the first time is looked at when it starts, or goes on after a yield.
         events = _monitoring.events
         _monitoring.set_events(tool, events.PY_START | events.PY_RESUME)
 
@@ -138,6 +141,14 @@ class _Callbacks:
             self._armed.append(entry)
             _monitoring.set_local_events(self._tool, code, self._local_events)
 
+    def watch(self, code: CodeType, entry: registry.KnownCode) -> None:
+        """Makes the next start of one code object an event, though its start was switched off before."""
+        events = _monitoring.events
+        # The first call drops the state that was left, the second makes the event a new one.
+        _monitoring.set_local_events(self._tool, code, events.INSTRUCTION)
+        _monitoring.set_local_events(self._tool, code, events.PY_START | events.PY_RESUME)
+        self._armed.append(entry)
+
     def _make_start(self, opportunity: Callable[[], None] | None) -> Callable[[CodeType, int], object]:
         disable = _monitoring.DISABLE
         handlers, scope, get_ident = self._handlers, self._scope, real.get_ident
@@ -145,10 +156,13 @@ class _Callbacks:
         def on_start(code: CodeType, offset: int) -> object:
             if id(code) not in handlers:
                 frame = sys._getframe(1)
-                if not registry.wanted(code, scope) or registry.is_import(code, frame):
+                if registry.is_import(code, frame):
                     return disable
                 try:
-                    self.arm(code, registry.meet(code, frame))
+                    entry = registry.meet(code, frame)
+                    if not registry.wanted(code, scope):
+                        return disable
+                    self.arm(code, entry)
                 except RecursionError:
                     return None  # the test is deep down in a recursion of its own: the next start will do
             if opportunity is None:

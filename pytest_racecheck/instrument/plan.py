@@ -92,6 +92,7 @@ class _Planner:
         self.plan = Plan()
         self.plan.cells = bool(code.co_cellvars or code.co_freevars)
         self._code = code
+        self._file = code.co_filename
         self._source = source
         self._only = only
         self._function = function_name(code.co_qualname)
@@ -113,6 +114,8 @@ class _Planner:
                 self.plan.handlers[instruction.offset] = handler
             if instruction.opname not in ("COPY", "NOP", "PRECALL"):
                 self._before = instruction
+        # Handlers keep this object, which makes their accesses: it must not keep the code alive.
+        del self._code
 
     def _handler(self, instruction: Instruction) -> Handler | None:
         opname = instruction.opname
@@ -166,7 +169,7 @@ class _Planner:
             else:
                 position: Any = node.position  # type: ignore[union-attr]
                 line, end_line, column, end_column = (0 if part is None else part for part in position)
-                site = Site(self._code.co_filename, line, column, end_line, end_column, self._function, "")
+                site = Site(self._file, line, column, end_line, end_column, self._function, "")
             self._sites[key] = site
         return site
 

@@ -14,6 +14,12 @@ from pytest_racecheck.instrument.scope import Scope, special_attributes
 from pytest_racecheck.instrument.source import source_of
 
 
+known: Final["dict[int, KnownCode]"] = {}
+
+#: Other tables by the address of a code object, which lose an entry together with ``known``.
+dependents: Final[list[dict[int, object]]] = []
+
+
 class KnownCode:
     """One code object. Code objects are told apart by address: their own hash and equality go by content."""
 
@@ -26,15 +32,24 @@ class KnownCode:
         #: Only what linecache needs to ask a module's loader for the source.
         self.globals = {name: module_globals[name] for name in ("__name__", "__loader__") if name in module_globals}
 
-    def _forget(self, _reference: object) -> None:
-        known.pop(self.number, None)
-        for dependent in dependents:
-            dependent.pop(self.number, None)
+    def _forget(
+        self,
+        _reference: object,
+        # Bound now: at the end of the interpreter code objects die after this module's globals.
+        tables: "tuple[dict[int, KnownCode], list[dict[int, object]]]" = (known, dependents),
+    ) -> None:
+        for table in (tables[0], *tables[1]):
+            table.pop(self.number, None)
 
     @property
     def code(self) -> CodeType | None:
         """The code object, None when it is gone."""
         return self._reference()
+
+    @property
+    def planned(self) -> bool:
+        """Whether there is a plan already; making one takes a while."""
+        return self._plan is not None
 
     def plan(self, code: CodeType) -> Plan:
         """The plan of the code object, made when it is first needed."""
@@ -57,12 +72,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         thread.quiet -= 1
-
-
-known: Final[dict[int, KnownCode]] = {}
-
-#: Other tables by the address of a code object, which lose an entry together with ``known``.
-dependents: Final[list[dict[int, object]]] = []
 
 
 def meet(code: CodeType, frame: FrameType) -> KnownCode:

@@ -33,7 +33,7 @@ class ItemHooks:
         missing = private.missing_names(item)
         if missing:
             raise pytest.UsageError(
-                f"racecheck can't run a test again under pytest {pytest.__version__}, which lacks {', '.join(missing)}; "
+                f"racecheck can't run a test again under pytest {pytest.__version__}, without {', '.join(missing)}; "
                 "use pytest 8.4 to 9.2, or a newer racecheck"
             )
         self._line = progress.for_item(item, settings.interleavings)

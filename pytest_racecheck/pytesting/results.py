@@ -55,6 +55,7 @@ class Results:
 
     @pytest.hookimpl(tryfirst=True)  # before anyone who shows or keeps the report
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A report has come, from this process or from a worker."""
         data = getattr(report, "racecheck", None)
         if data is None:
             return
@@ -72,12 +73,14 @@ class Results:
             raise pytest.UsageError(message)
 
     def pytest_sessionfinish(self) -> None:
+        """The file is written also when the session was stopped."""
         if self._json_path is not None:
             from pytest_racecheck.report.json_file import write
 
             write(self._json_path, self._plain)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """A section of its own, if marked tests were run."""
         verbosity = terminalreporter.config.get_verbosity()
         if not self._plain or verbosity < -1:
             return

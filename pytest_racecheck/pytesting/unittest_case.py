@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,9 +17,9 @@ class CaseBody:
     """The body of such a test, which raises what the test raised."""
 
     def __init__(self, item: pytest.Item, runtest: Callable[[], object]) -> None:
-        self._item: Any = item
+        self._item = cast("Any", item)
         self._runtest = runtest
-        function = self._item.obj
+        function: object = self._item.obj
         self.expects_failure = any(
             getattr(owner, "__unittest_expecting_failure__", False) for owner in (function, self._item.cls)
         )
@@ -35,6 +35,7 @@ class CaseBody:
             self._item.addUnexpectedSuccess = lambda *_args, **_kwargs: None
 
     def __call__(self) -> None:
+        """Run the test; raise the first exception that it left in the item."""
         __tracebackhide__ = True
         self._forget_errors()
         self._runtest()

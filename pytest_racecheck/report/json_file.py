@@ -25,7 +25,10 @@ def document(tests: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def write(path: Path, tests: Sequence[dict[str, Any]]) -> None:
-    """Write the report to ``path``, with its folders, all at once: a reader never sees half of it. OSError if it can't."""
+    """Write the report to ``path``, whose folders are made, all at once: a reader never sees half of it.
+
+    OSError when the file can't be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document(tests), indent=2, ensure_ascii=False, allow_nan=False)
     unfinished = path.with_name(f"{path.name}.part")

@@ -81,6 +81,21 @@ class Recorder:
         return seen
 
 
+def in_another_thread(function: Callable[[], object]) -> None:
+    """Runs ``function`` in a thread that nothing controls, and waits for its end."""
+    done = real.allocate_lock()
+    done.acquire()
+
+    def body() -> None:
+        try:
+            function()
+        finally:
+            done.release()
+
+    real.start_new_thread(body, ())
+    done.acquire()
+
+
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     instrumentation = create()

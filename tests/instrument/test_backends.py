@@ -6,6 +6,7 @@ import gc
 import sys
 import threading
 import time
+import types
 import weakref
 from collections.abc import Callable
 from types import FrameType
@@ -16,7 +17,7 @@ import pytest
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.operation import Access
 from pytest_racecheck.instrument import InstrumentationError, Scope, create, registry
-from tests.instrument.conftest import Recorder
+from tests.instrument.conftest import Recorder, in_another_thread
 
 Load = Callable[[str], Any]
 
@@ -58,10 +59,8 @@ def test_nothing_is_seen_outside(load: Load, recorder: Recorder) -> None:
         current.thread.quiet = 1  # type: ignore[union-attr]
         a.tick()
         current.thread.quiet = 0  # type: ignore[union-attr]
-        stranger = threading.Thread(target=a.tick)
+        in_another_thread(a.tick)
         thread, current.thread = current.thread, None
-        stranger.start()
-        stranger.join()
         a.tick()
         current.thread = thread
         assert seen == []
@@ -98,7 +97,7 @@ def test_full_speed_afterwards(load: Load, recorder: Recorder) -> None:
 
     def fastest() -> float:
         times = []
-        for _ in range(15):
+        for _ in range(30):
             start = time.perf_counter()
             a.many()
             times.append(time.perf_counter() - start)
@@ -107,29 +106,29 @@ def test_full_speed_afterwards(load: Load, recorder: Recorder) -> None:
     plain = fastest()
     recorder.run(a.tick)
     recorder.run(a.many)
-    assert fastest() < plain * 1.5  # one event for each turn would be more than four times
+    assert fastest() < plain * 3  # one event for each turn would be more than four times
 
 
 def test_another_scope(load: Load, recorder: Recorder) -> None:
     module = load(TICK)
     a = module.A()
     assert len(recorder.run(a.tick)) == 1
-    with recorder.record(Scope(exclude=(module.__file__,))) as seen:
+    with recorder.record(Scope(exclude=("tests/instrument", module.__file__))) as seen:
         a.tick()
     assert seen == []
-    with recorder.record(Scope(exclude=("/tests/instrument/",))) as seen:
+    with recorder.record(Scope(exclude=("*/tests/instrument/*.py",))) as seen:
         a.tick()
     assert seen.brief == [("write", "n", "self.n")]
 
 
 def test_the_standard_library_can_be_included(recorder: Recorder) -> None:
-    import sched
+    import calendar
 
-    scheduler = sched.scheduler(real.monotonic, real.sleep)
-    assert recorder.run(lambda: scheduler.empty()).of("_queue") == []
-    with recorder.record(Scope(include=("sched",))) as seen:
-        assert scheduler.queue == []
-    assert seen.of("_queue")
+    made = calendar.Calendar(2)
+    assert recorder.run(lambda: made.getfirstweekday()).of("_firstweekday") == []
+    with recorder.record(Scope(include=("calendar",))) as seen:
+        made.getfirstweekday()
+    assert seen.of("_firstweekday")
 
 
 def test_unwinding_leaves_through_the_access(load: Load, recorder: Recorder) -> None:
@@ -243,21 +242,12 @@ def test_generators_that_began_before(load: Load, recorder: Recorder) -> None:
     assert seen.brief[-1] == ("write", "n", "a.n")
 
 
-def test_a_module_body_under_import_is_left_alone(load: Load, recorder: Recorder, tmp_path: Any) -> None:
-    (tmp_path / "imported_once.py").write_text("n = 0\nn += 1\nclass A: pass\nA.x = 1\n")
-    module = load("def run():\n    import imported_once\n    imported_once.n += 1\n")
-    sys.path.insert(0, str(tmp_path))
-    try:
-        recorder_quiet = recorder.record()
-        with recorder_quiet as seen:
-            current.concurrent = False
-            import imported_once  # type: ignore[import-not-found]  # noqa: F401
-
-            current.concurrent = True
-            module.run()
-    finally:
-        sys.path.remove(str(tmp_path))
-    assert [brief[0] for brief in seen.brief] == ["read", "write"]
+@pytest.mark.parametrize("importing", [True, False])
+def test_a_module_body_under_import_is_left_alone(importing: bool, recorder: Recorder) -> None:
+    body = compile("n = 0\nn += 1\n", "some_module.py", "exec")
+    names = {"__spec__": types.SimpleNamespace(_initializing=importing), "__name__": "some_module"}
+    seen = recorder.run(exec, body, names)
+    assert [brief[0] for brief in seen.brief] == ([] if importing else ["write", "read", "write"])
 
 
 def test_monkeypatched_classes_are_looked_at_anew(load: Load, recorder: Recorder) -> None:
@@ -318,11 +308,7 @@ class TestTracing:
         def pause(access: Access) -> None:
             if not paused:
                 paused.append(access)
-                other = threading.Thread(target=write, args=(42,))
-                thread, current.thread = current.thread, None
-                other.start()
-                other.join()
-                current.thread = thread
+                in_another_thread(lambda: write(42))
 
         recorder.hook = pause
         with recorder.record():
@@ -358,7 +344,8 @@ class TestTracing:
         def tracer(frame: FrameType, event: str, arg: object) -> Any:
             if event == "call" and frame.f_code.co_filename == module.__file__:
                 calls.append(frame.f_code.co_name)
-            sys.settrace(tracer)  # as coverage's does
+            if event == "call":
+                sys.settrace(tracer)  # as coverage's does
             return tracer
 
         before = sys.gettrace()
@@ -393,8 +380,6 @@ class TestTracing:
         module = load(TICK)
         a = module.A()
         calls: list[str] = []
-        done = real.allocate_lock()
-        done.acquire()
 
         def hook(frame: FrameType, event: str, arg: object) -> Any:
             if frame.f_code.co_filename == module.__file__:
@@ -405,7 +390,6 @@ class TestTracing:
             sys.settrace(threading.gettrace())  # threading does so right before run(), and throws out what was there
             run()
             recorder.instrumentation.leave_thread()
-            done.release()
 
         def run() -> None:
             current.thread.ident = real.get_ident()  # type: ignore[union-attr]
@@ -415,8 +399,7 @@ class TestTracing:
         threading.settrace(hook)
         try:
             with recorder.record() as seen:
-                real.start_new_thread(bootstrap, ())
-                done.acquire()
+                in_another_thread(bootstrap)
             assert threading.gettrace() is hook
         finally:
             threading.settrace(before)  # type: ignore[arg-type]
