@@ -210,9 +210,9 @@ def _attributes(found: _Found, members: Iterable[tuple[str, object]]) -> Iterato
 
 
 def _is_library(kind: type) -> bool:
-    """Whether a class is the standard library's or built in, as far as its module's name tells."""
+    """Whether a class is built in, the standard library's or a stand-in for such, as far as its module's name tells."""
     module = peek.module_name(kind)
-    return module is None or module.partition(".")[0] in sys.stdlib_module_names
+    return module is None or module.partition(".")[0] in sys.stdlib_module_names or _is_closed(kind)
 
 
 def _is_closed(kind: type) -> bool:

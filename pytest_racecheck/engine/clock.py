@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: zero on a real clock. A microsecond is the least that ``time.time()`` can show in a float.
 TICK: Final = 1_000
 
-#: Deadlines closer than this (in nanoseconds) count as equal, so their order is a scheduling choice. It hides the ticks.
+#: Deadlines closer than this (in nanoseconds) count as equal: their order is a scheduling choice. Hides the ticks.
 TOLERANCE: Final = 200_000
 
 

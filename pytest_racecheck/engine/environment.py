@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import os
 import random
 import sys
 import threading
+from pathlib import Path
 from typing import Final
 
 from pytest_racecheck.engine import real
@@ -46,7 +48,7 @@ class Environment:
         self._pin()
 
     def begin_run(self) -> None:
-        """Called before each run: the same random numbers and names of threads, no garbage, a processor that is free."""
+        """Called before each run: the same random numbers and thread names, no garbage, a processor that is free."""
         random.seed(self._seed)
         threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
         gc.collect(0)
@@ -69,10 +71,8 @@ class Environment:
     def close(self) -> None:
         """Puts everything back; also called when `open` failed halfway."""
         if self._mask is not None:
-            try:
+            with contextlib.suppress(OSError):
                 os.sched_setaffinity(0, self._mask)
-            except OSError:
-                pass
             self._mask = None
         if self._random_state is not None:
             random.setstate(self._random_state)  # type: ignore[arg-type]
@@ -87,7 +87,7 @@ def _processor() -> int:
     if sys.platform != "linux":
         return -1
     try:
-        with open("/proc/thread-self/stat", "rb") as stat:
+        with Path("/proc/thread-self/stat").open("rb") as stat:
             # Field 39; the second one is a name in parentheses that may hold blanks.
             return int(stat.read().rpartition(b")")[2].split()[36])
     except (OSError, IndexError, ValueError):

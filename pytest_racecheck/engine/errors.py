@@ -10,7 +10,7 @@ class Unwind(BaseException):
     """
 
 
-class InterleavingFailure(Exception):
+class InterleavingFailure(Exception):  # noqa: N818 - as pytest's own outcomes, this is no error of the program
     """A failure that the engine found itself. ``str()`` of it is the whole text that a person reads."""
 
 

@@ -22,8 +22,8 @@ from pytest_racecheck.engine.result import build_failure
 from pytest_racecheck.engine.runner import Runner, World
 from pytest_racecheck.engine.schedule import decode
 from pytest_racecheck.report.model import Failure, TestResult, Verdict
-from pytest_racecheck.shrink.minimise import Candidate, Tracking, minimise
-from pytest_racecheck.strategy.replay import Replay, TokenReplay
+from pytest_racecheck.shrink.minimise import Candidate, minimise
+from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
 from pytest_racecheck.strategy.serial import Serial
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Explorer:
         return self._runner.suspended()
 
     def before_tear_down(self) -> None:
-        """The call phase is over for good: what a failed run left does not get in the way of the fixtures any longer."""
+        """The call phase is over for good: what a failed run left gets in the way of no fixture any longer."""
         if self._failed:
             self._runner.unwind()
 
@@ -246,8 +246,8 @@ class Explorer:
         if self.failure is None and vacuous and self._token is None:
             names = ", ".join(repr(name) for name in vacuous)
             self.failure = VacuousFailure(
-                f"vacuous: {names} held in none of {search.done} interleavings (racecheck.sometimes): the test does not "
-                "reach what it is about; check the condition, or raise --interleavings"
+                f"vacuous: {names} held in none of {search.done} interleavings (racecheck.sometimes): the test does "
+                "not reach what it is about; check the condition, or raise --interleavings"
             )
             verdict = "serial-failure"
         return TestResult(
@@ -314,7 +314,9 @@ class Explorer:
         if following is not None and (following.left is not None or following.unused):
             path, kind, file, function, source, _ = following.left or next(iter(following.unused))
             where = f"{kind} {source!r} in {function} ({file})" if source else f"the {kind} of thread {path}"
-            notes.append(f"the replay left its track at {where}: the code has changed there, or the test is another one")
+            notes.append(
+                f"the replay left its track at {where}: the code has changed there, or the test is another one"
+            )
         return notes
 
 

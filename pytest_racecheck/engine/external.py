@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.errors import Unwind
 
 if TYPE_CHECKING:
-    from pytest_racecheck.engine.scheduler import Scheduler
+    from pytest_racecheck.engine.baton import Baton
     from pytest_racecheck.engine.thread import ControlledThread
 
 #: Real seconds between two looks for an interrupt while nothing but the outside world can go on.
@@ -21,7 +21,7 @@ SLICE: Final = 0.05
 class External:
     """The threads of one run that wait for the outside world. While there are any, virtual time runs like real time."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Baton) -> None:
         self._scheduler = scheduler
         self.threads: set[ControlledThread] = set()
         #: Those that are back and want the baton; appended by themselves, without holding it.
@@ -86,10 +86,8 @@ class External:
         holder = current.thread
         if holder is not None:
             holder.attention = True
-        try:
+        with suppress(RuntimeError):  # somebody else has just arrived as well: one wake-up is enough
             self._arrival.release()
-        except RuntimeError:
-            pass  # somebody else has just arrived as well: one wake-up is enough
         scheduler.park(me)
         if me.unwinding:
             raise Unwind

@@ -104,6 +104,10 @@ class Memory:
             scheduler.passing(me, access.kind, access)
         if self.recorder is not None:
             self.recorder.access(me, access, owner, key)
+        self._note(me, access, location)
+
+    def _note(self, me: ControlledThread, access: Access, location: Location) -> None:
+        """What the access, which happens now, means for those who come later."""
         if access.writes:
             me.idle = me.naps = 0
             if access.shared:
@@ -114,7 +118,7 @@ class Memory:
             if access.shared:
                 me.state_hash = hash((me.state_hash, location.writer_hash))
                 location.readers_hash ^= me.state_hash
-            scheduler.looked(me, 1)
+            me.scheduler.looked(me, 1)
         if self._gil:
             me.switchable = False
 

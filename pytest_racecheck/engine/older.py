@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_racecheck.engine import real
 
-_rlock_type = type(real.rlock())
+_rlock_type: Any = type(real.rlock())
 _held: list[Callable[[], bool]] = []
 
 
@@ -40,7 +40,4 @@ def _add(value: Any) -> None:
 
 def held() -> bool:
     """Whether the calling thread holds one of them (or, for a plain lock, any thread does)."""
-    for is_held in _held:
-        if is_held():
-            return True
-    return False
+    return any(is_held() for is_held in _held)

@@ -31,7 +31,7 @@ def peek(owner: object, access: Access, key: object) -> Any:
         if inspect.ismemberdescriptor(found):
             return found.__get__(owner)
         return MISSING if inspect.isdatadescriptor(found) else found
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever a strange object does: its value is not shown
         return MISSING
 
 

@@ -6,15 +6,16 @@ import linecache
 import os
 import sys
 import threading
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
 
 from pytest_racecheck.engine.operation import Site
 
-_OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_TUTORIAL: Final = os.path.join(_OWN, "tutorial") + os.sep
-_STANDARD: Final = os.path.dirname(os.path.abspath(threading.__file__)) + os.sep
-_PACKAGES: Final = os.path.join(_STANDARD, "site-packages") + os.sep
+_OWN: Final = str(Path(__file__).resolve().parents[1]) + os.sep
+_TUTORIAL: Final = _OWN + "tutorial" + os.sep
+_STANDARD: Final = str(Path(threading.__file__).parent) + os.sep
+_PACKAGES: Final = _STANDARD + "site-packages" + os.sep
 
 _sites: dict[tuple[CodeType, int], Site] = {}
 

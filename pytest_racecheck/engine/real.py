@@ -9,8 +9,7 @@ from __future__ import annotations
 import _thread
 import threading
 import time
-
-from _queue import SimpleQueue as simple_queue
+from _queue import SimpleQueue as SimpleQueue
 
 allocate_lock = _thread.allocate_lock
 lock_type = _thread.LockType
@@ -31,6 +30,7 @@ time_ = time.time
 time_ns = time.time_ns
 
 __all__ = [
+    "SimpleQueue",
     "allocate_lock",
     "get_ident",
     "lock_type",
@@ -39,7 +39,6 @@ __all__ = [
     "perf_counter",
     "perf_counter_ns",
     "rlock",
-    "simple_queue",
     "sleep",
     "start_new_thread",
     "thread_join",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_racecheck.engine.peek import show
@@ -70,7 +71,7 @@ def _preemption(switch: Switch) -> Preemption:
 
 def _steps(recording: Recording) -> list[Step]:
     reasons = {switch.after: switch for switch in recording.switches}
-    steps = []
+    steps: list[Step] = []
     for number, operation in enumerate(recording.operations):
         switch = reasons.get(number + 1)
         if not operation.shared and switch is None:
@@ -98,12 +99,20 @@ def _resource(operation: Recorded, site: Site | None) -> str:
     if operation.name:
         return operation.name
     resource = operation.resource
+    if operation.kind == "end":
+        return ""
     if isinstance(resource, str):
         return resource
     label = getattr(resource, "label", None) or getattr(resource, "name", None)
     if isinstance(label, str):
         return label
-    return site.source if site is not None else show(resource)
+    return _lock_expression(site.source) if site is not None else show(resource)
+
+
+def _lock_expression(source: str) -> str:
+    """The lock in a statement that takes or releases it."""
+    found = re.match(r"(?:async )?with (.+?)(?: as \w+)?:|.*?([\w.\[\]]+)\.(?:acquire|release)\(", source)
+    return (found[1] or found[2]) if found else source
 
 
 def _reason(switch: Switch) -> str:
@@ -129,7 +138,7 @@ def _threads(recording: Recording) -> list[ThreadReport]:
             id=thread.label,
             name=thread.name,
             function=thread.function or "test",
-            state="finished" if thread.ended else "alive",
+            state="finished" if thread.ended or thread.path == "0" else "alive",
         )
         for thread in sorted(seen, key=lambda thread: thread.index)
     ]

@@ -24,6 +24,7 @@ from pytest_racecheck.primitives.files import FILE_SYSTEM
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from pytest_racecheck.engine.baton import Baton
     from pytest_racecheck.engine.recorder import Recording
     from pytest_racecheck.engine.thread import ControlledThread
     from pytest_racecheck.settings import Settings
@@ -196,10 +197,10 @@ class Runner:
         assert self._instrumentation is not None
         self._instrumentation.leave_thread()
 
-    def stuck(self, scheduler: Scheduler) -> None:
+    def stuck(self, baton: Baton) -> None:
         """The threads are still where they got stuck: the moment to look at them."""
-        if scheduler.stuck == "deadlock":
-            self._diagnosis = _diagnose(scheduler, [thread for thread in scheduler.threads if not thread.ended])
+        if baton.stuck == "deadlock":
+            self._diagnosis = _diagnose(baton, [thread for thread in baton.threads if not thread.ended])
 
     # ------------------------------------------------------------------ ends
 
@@ -272,7 +273,7 @@ def _is_lock(resource: object) -> bool:
     return hasattr(resource, "owner") and getattr(resource, "origin", None) is not lock_origin.Origin.waiter
 
 
-def _diagnose(scheduler: Scheduler, threads: list[ControlledThread]) -> Diagnosis:
+def _diagnose(scheduler: Baton, threads: list[ControlledThread]) -> Diagnosis:
     frames = sys._current_frames()
     blocked = []
     for thread in threads:

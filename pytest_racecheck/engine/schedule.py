@@ -22,6 +22,10 @@ from pytest_racecheck.engine.errors import ReplayError
 Deviation = tuple[str, int, str]
 Schedule = tuple[Deviation, ...]
 
+#: A place where a run could have gone on otherwise: the thread's path and operation, whether it could have stayed, and
+#: the paths of the others that could have gone on.
+Choice = tuple[str, int, bool, tuple[str, ...]]
+
 #: Path of the thread, kind of operation, file name, function, source text, occurrence (from 1).
 Mark = tuple[str, str, str, str, str, int]
 

@@ -93,9 +93,11 @@ def stacks(scheduler: Scheduler) -> str:
             continue
         doing = "running" if thread is current.thread else "parked" if thread.slot >= 0 else f"blocked in {thread.kind}"
         lines.append(f"{thread.label} ({names.get(thread.ident, thread.name)}, {thread.function or 'test'}): {doing}")
-        for entry in traceback.extract_stack(frame):
-            if "pytest_racecheck" not in entry.filename and "_pytest" not in entry.filename and "pluggy" not in entry.filename:
-                lines.append(f"  {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}")
+        lines.extend(
+            f"  {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}"
+            for entry in traceback.extract_stack(frame)
+            if not any(part in entry.filename for part in ("pytest_racecheck", "_pytest", "pluggy"))
+        )
     return "\n".join(lines)
 
 

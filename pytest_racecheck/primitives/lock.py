@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.engine.errors import Unwind
+from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.primitives.origin import Origin, origin_of
 
 if TYPE_CHECKING:
@@ -103,8 +103,9 @@ class Lock(metaclass=_LockType):
     def _taken(self, me: ControlledThread) -> None:
         scheduler = me.scheduler
         self.owner = me
-        recorder = scheduler.recorder
-        me.held[self] = None if recorder is None else recorder.site
+        if not self.origin.private:
+            recorder = scheduler.recorder
+            me.held[self] = None if recorder is None else recorder.site
         if self.waiters:
             scheduler.taken(self)
         hashes = scheduler.hashes
@@ -193,7 +194,7 @@ class Lock(metaclass=_LockType):
         self.release()
 
     def _at_fork_reinit(self) -> None:
-        self.real._at_fork_reinit()
+        self.real._at_fork_reinit()  # type: ignore[attr-defined]
         self.owner = None
         self.waiters = []
 

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.engine.errors import Unwind
+from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.primitives.lock import check_timeout, nanoseconds
 from pytest_racecheck.primitives.origin import Origin, origin_of
 
@@ -33,7 +33,7 @@ class RLock:
         return self.owner is None
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Takes the lock once more; False if it could not be had at once (not blocking) or within ``timeout`` seconds."""
+        """Takes the lock once more; False if it could not be had at once (not blocking) or in ``timeout`` seconds."""
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet:
             return bool(self.real.acquire(blocking, timeout))

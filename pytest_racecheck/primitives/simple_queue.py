@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class SimpleQueue:
     """An unbounded FIFO queue; the whole interface of the standard library's."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self) -> None:
-        self.real: Any = real.simple_queue()
+        self.real: Any = real.SimpleQueue()
         self.waiters: list[ControlledThread] = []
         self.origin: Origin = origin_of(sys._getframe(1)) if current.thread is not None else Origin.outside
         self.user: ControlledThread | None = None

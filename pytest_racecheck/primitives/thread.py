@@ -23,7 +23,7 @@ def function_name(function: object) -> str:
 
 
 @functools.wraps(real.thread_start)
-def start(self: threading.Thread) -> None:
+def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the original
     me = current.thread
     if me is None or me.ident != real.get_ident() or me.quiet or not self._initialized or self._started.is_set():  # type: ignore[attr-defined]
         real.thread_start(self)
@@ -85,7 +85,7 @@ def _target(thread: threading.Thread) -> tuple[ControlledThread | None, Controll
 
 
 @functools.wraps(real.thread_join)
-def join(self: threading.Thread, timeout: float | None = None) -> None:
+def join(self: threading.Thread, timeout: float | None = None) -> None:  # noqa: D103
     me, target = _target(self)
     if me is None or target is me:
         real.thread_join(self, timeout)
@@ -102,7 +102,7 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:
 
 
 @functools.wraps(threading.Thread.is_alive)
-def is_alive(self: threading.Thread) -> bool:
+def is_alive(self: threading.Thread) -> bool:  # noqa: D103
     me, target = _target(self)
     if me is not None and target is not None and target is not me:
         me.scheduler.point(me, "read", target)

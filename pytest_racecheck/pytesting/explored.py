@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_racecheck.engine.errors import InterleavingFailure, NondeterministicFailure
+from pytest_racecheck.engine.errors import DeadlockFailure, InterleavingFailure, NondeterministicFailure
 from pytest_racecheck.engine.explorer import Explorer
 from pytest_racecheck.instrument import InstrumentationError
 from pytest_racecheck.pytesting import private
@@ -173,8 +173,10 @@ class ExploredItem:
         failure = excinfo.value
         if isinstance(failure, NondeterministicFailure) and failure.__cause__ is not None:
             excinfo = pytest.ExceptionInfo.from_exception(failure.__cause__)
-        elif isinstance(failure, InterleavingFailure):  # the rest of its text is in racecheck's section
-            return private.text_as_failure(self.item, str(failure).partition("\n")[0])
+        elif isinstance(failure, DeadlockFailure):  # the rest of its text is in racecheck's section
+            return private.text_as_failure(self.item, failure, str(failure).partition("\n")[0])
+        elif isinstance(failure, InterleavingFailure):
+            return private.text_as_failure(self.item, failure, str(failure))
         return self._repr_failure(excinfo, **how)
 
     # --- whether the calling thread is controlled

@@ -156,8 +156,8 @@ def forget_warnings_shown_once() -> None:
 # --- reports
 
 
-def text_as_failure(item: pytest.Item, text: str) -> Any:
-    """A failure's representation that has the marker of errors before each line, and no traceback.
+def text_as_failure(item: pytest.Item, failure: BaseException, text: str) -> Any:
+    """A failure's representation that is ``text``, with the marker of errors before each line, and no traceback.
 
     It is made of pytest's own types: those can travel to another process, and the short summary finds its message.
     """
@@ -165,7 +165,8 @@ def text_as_failure(item: pytest.Item, text: str) -> Any:
 
     path, line, _ = item.location
     crash = ReprFileLocation(path, (line or 0) + 1, text)
-    entry = ReprEntry([f"E   {each}" for each in text.splitlines()], None, None, crash, "long")
+    place = ReprFileLocation(path, (line or 0) + 1, type(failure).__name__)
+    entry = ReprEntry([f"E   {each}" for each in text.splitlines()], None, None, place, "long")
     return ExceptionChainRepr([(ReprTraceback([entry], None, "long"), crash, None)])
 
 

@@ -23,17 +23,21 @@ def run_together(callables: Sequence[Callable[[], object]]) -> list[Any]:
     results: list[Any] = [None] * len(callables)
     raised: list[BaseException] = []
 
-    def run(position: int, function: Callable[[], object]) -> None:
-        __tracebackhide__ = True
-        try:
-            results[position] = function()
-        except Unwind:
-            raise
-        except BaseException as exc:  # noqa: BLE001 - pytest.fail() and its like are no Exception
-            raised.append(exc)
+    def kept(position: int, function: Callable[[], object]) -> Callable[[], None]:
+        @functools.wraps(function)  # reports name the function that a thread runs
+        def run() -> None:
+            __tracebackhide__ = True
+            try:
+                results[position] = function()
+            except Unwind:
+                raise
+            except BaseException as exc:  # noqa: BLE001 - pytest.fail() and its like are no Exception
+                raised.append(exc)
+
+        return run
 
     threads = [
-        threading.Thread(target=run, args=(position, function), name=name)
+        threading.Thread(target=kept(position, function), name=name)
         for position, (function, name) in enumerate(zip(callables, _names(callables), strict=True))
     ]
     for thread in threads:

@@ -15,26 +15,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_racecheck.engine import real
-from pytest_racecheck.strategy.replay import Replay
 
 if TYPE_CHECKING:
-    from pytest_racecheck.engine.schedule import Deviation, Schedule
-    from pytest_racecheck.engine.thread import ControlledThread, Ready
-
-
-class Tracking(Replay):
-    """A replay that notes the choices it passed: where, whether staying was possible, and who else could go on."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        super().__init__(schedule)
-        self.choices: list[tuple[str, int, bool, tuple[str, ...]]] = []
-
-    def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
-        """As any replay."""
-        chosen = super().choose(ready, last, can_go_on)
-        others = tuple(sorted(thread.path for thread in ready if thread is not last))
-        self.choices.append((last.path, last.ops, can_go_on, others))
-        return chosen
+    from pytest_racecheck.engine.schedule import Choice, Deviation, Schedule
 
 
 @dataclass(frozen=True)
@@ -43,7 +26,7 @@ class Candidate:
 
     schedule: Schedule
     preemptions: int
-    choices: tuple[tuple[str, int, bool, tuple[str, ...]], ...]
+    choices: tuple[Choice, ...]
 
     @property
     def cost(self) -> tuple[int, int]:

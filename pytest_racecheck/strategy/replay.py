@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.recorder import Recording
-    from pytest_racecheck.engine.schedule import Mark, MarkedDeviation, Schedule
+    from pytest_racecheck.engine.schedule import Choice, Mark, MarkedDeviation, Schedule
     from pytest_racecheck.engine.thread import ControlledThread, Ready
 
 
@@ -53,6 +53,21 @@ class Replay(_Following):
     def target(self, thread: ControlledThread) -> str | None:
         """By the number of the operation."""
         return self._deviations.get((thread.path, thread.ops))
+
+
+class Tracking(Replay):
+    """A replay that notes the choices it passed: where, whether staying was possible, and who else could go on."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__(schedule)
+        self.choices: list[Choice] = []
+
+    def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
+        """As any replay."""
+        chosen = super().choose(ready, last, can_go_on)
+        others = tuple(sorted(thread.path for thread in ready if thread is not last))
+        self.choices.append((last.path, last.ops, can_go_on, others))
+        return chosen
 
 
 class TokenReplay(_Following):

@@ -11,10 +11,15 @@ from itertools import permutations, starmap
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import pytest
+
 from pytest_racecheck.detect.naming import Namer, name_of
+from pytest_racecheck.primitives.lock import Lock
+from pytest_racecheck.primitives.rlock import RLock
+from pytest_racecheck.primitives.simple_queue import SimpleQueue
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
 
 MODULE_LOCK = threading.Lock()
 
@@ -80,8 +85,10 @@ def test_variable_of_the_enclosing_function() -> None:
     assert inner() == "lock"
 
 
-def test_attribute_goes_before_an_alias() -> None:
+@pytest.mark.parametrize("make", [threading.Lock, Lock, RLock, SimpleQueue])
+def test_attribute_goes_before_an_alias(make: Callable[[], Any]) -> None:
     account = Account()
+    account._lock = make()
     alias = account._lock
     assert name(alias, here()) == "account._lock"
 

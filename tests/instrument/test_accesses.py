@@ -158,7 +158,7 @@ CASES: dict[str, tuple[str, str, list[tuple[str, str, str]]]] = {
     ),
     "range": ("", "for i in range(3): pass", []),
     "iterator": ("it = iter([1])\n", "next(it)", [("update", "next", "next(it)")]),
-    "loop over an iterator": ("it = iter([1])\n", "for i in it: pass", [("update", "iter", "it")] * 2),
+    "loop over an iterator": ("it = iter([1])\n", "for i in it: pass", [("update", "iter", "it"), ("read", "iter", "it"), ("update", "iter", "it")]),
     "generator": (
         "def g():\n    yield 1\nit = g()\n",
         "next(it)",

@@ -1,0 +1,316 @@
+"""The baton of one run: who is enabled, who holds it, and how it goes from thread to thread.
+
+Exactly one controlled thread, the holder of the baton, runs at any time; every other one is parked on its own gate, a
+raw lock. Hand-off is direct: the holder opens the next thread's gate and parks itself, with no thread in between. All
+state here belongs to the holder and needs no lock; the few things that others may touch say so.
+
+A run is named by its deviations from the serial schedule (see `pytest_racecheck.engine.schedule`).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
+
+from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.clock import TOLERANCE, Clock, Origin
+from pytest_racecheck.engine.errors import Unwind
+from pytest_racecheck.engine.external import External
+from pytest_racecheck.engine.thread import ControlledThread, Ready
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Kind, Site
+    from pytest_racecheck.engine.schedule import Deviation
+    from pytest_racecheck.strategy.base import Strategy
+
+Stuck = Literal["deadlock", "hang", "limit", "interrupt"]
+
+#: An unwinding thread may still run clean-up code; after this many operations each further one raises again.
+UNWINDING_OPERATIONS: Final = 10_000
+
+#: Real seconds that the main thread waits for another one to unwind before it gives that one up as lost.
+UNWINDING_SECONDS: Final = 2.0
+
+
+class Waitable(Protocol):
+    """What a thread can wait for: a stand-in that is free or not, and knows who waits."""
+
+    waiters: list[ControlledThread]
+
+    def is_free(self) -> bool:
+        """Whether a thread that is scheduled now gets it."""
+
+
+class Recorder(Protocol):
+    """Told of every operation of a run that is replayed for its report."""
+
+    #: Where the operation stands that was told last.
+    site: Site | None
+
+    def operation(self, thread: ControlledThread, kind: Kind, resource: object) -> None:
+        """``thread`` carries out its next operation now."""
+
+    def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
+        """The baton goes to ``target``; a preemption if ``source`` could have gone on."""
+
+
+class Hooks(Protocol):
+    """What the explorer does at the turns of a run."""
+
+    def thread_begins(self, thread: ControlledThread) -> None:
+        """In the thread itself, right before its body."""
+
+    def thread_ends(self, thread: ControlledThread) -> None:
+        """In the thread itself, right after its body."""
+
+    def stuck(self, baton: Baton) -> None:
+        """In the main thread, with every other thread still where it is blocked or parked."""
+
+
+class Baton:
+    """The threads of one run, and the one of them that runs.
+
+    ``stuck`` says why the run could not go on; None while it can.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        origin: Origin,
+        hooks: Hooks,
+        recorder: Recorder | None,
+    ) -> None:
+        self.strategy = strategy
+        self.clock = Clock(origin)
+        self.recorder = recorder
+        self.external = External(self)
+        self.threads: list[ControlledThread] = []
+        self.by_thread: dict[int, ControlledThread] = {}
+        self.ready = Ready()
+        self.alive = 0
+        self.deviations: list[Deviation] = []
+        self.failures: list[tuple[ControlledThread, BaseException]] = []
+        #: State of each synchronisation object in terms of the operations that led to it, for counting traces.
+        self.hashes: dict[object, int] = {}
+        self.lost: list[ControlledThread] = []
+        self.stuck: Stuck | None = None
+        self.interrupt: BaseException | None = None
+        #: Set by the watchdog: where the threads were when time ran out, and that it sent the main thread a signal.
+        self.hang_stacks = ""
+        self.signalled = False
+        self._hooks = hooks
+        self._turn = 0
+        self._naps_in_a_row = 0
+        self._draining = False
+        self._drain_budget = 0
+        self._ended: list[threading.Thread] = []
+        self.main = self._register("0", threading.current_thread(), "")
+        self.main.ident = real.get_ident()
+        self.enable(self.main)
+
+    def _register(self, path: str, thread: threading.Thread | None, function: str) -> ControlledThread:
+        name = thread.name if thread is not None else f"thread {path}"
+        child = ControlledThread(cast("Scheduler", self), len(self.threads), path, name, function)
+        child.thread = thread
+        self.threads.append(child)
+        if thread is not None:
+            self.by_thread[id(thread)] = child
+        self.alive += 1
+        return child
+
+    # ------------------------------------------------------------------ who is enabled
+
+    def enable(self, thread: ControlledThread) -> None:
+        """``thread`` can go on."""
+        if thread.slot < 0 and not thread.ended:
+            ready = self.ready
+            thread.slot = len(ready)
+            ready.append(thread)
+            ready.grown += 1
+
+    def disable(self, thread: ControlledThread) -> None:
+        """``thread`` can't go on."""
+        slot = thread.slot
+        if slot >= 0:
+            last = self.ready.pop()
+            if last is not thread:
+                self.ready[slot] = last
+                last.slot = slot
+            thread.slot = -1
+
+    def freed(self, resource: Waitable) -> None:
+        """``resource`` can be had: everyone who waits for it is enabled."""
+        for waiter in resource.waiters:
+            if waiter.waits is resource:
+                self.enable(waiter)
+
+    def taken(self, resource: Waitable) -> None:
+        """``resource`` can't be had any longer: everyone who waits for it is blocked."""
+        for waiter in resource.waiters:
+            if waiter.waits is resource:
+                self.disable(waiter)
+
+    # ------------------------------------------------------------------ switching
+
+    def _block(self, me: ControlledThread, default: ControlledThread | None = None) -> None:
+        """Parks ``me``, which can't go on, until somebody enables and schedules it."""
+        if me.unwinding:
+            raise Unwind
+        self.disable(me)
+        chosen = self._next(me, default)
+        if chosen is not me:
+            self._switch(me, chosen, False)
+        elif me.attention:
+            self._attend(me)
+
+    def _next(self, me: ControlledThread, default: ControlledThread | None) -> ControlledThread:
+        """Who runs now that ``me`` can't. The clock jumps when nobody can; the main thread, when the run is stuck."""
+        ready = self.ready
+        while not ready or self.external.arrivals:
+            if self.external.arrivals:
+                self.external.admit()
+            elif self._draining or self.stuck is not None:
+                return self.main
+            elif self.external.count:
+                self.external.wait(self.clock.next_deadline(), me)
+                self._expire(self.clock.now)
+            else:
+                deadline = self.clock.next_deadline()
+                if deadline is None:
+                    self.give_up("deadlock")
+                    return self.main
+                self.clock.now = max(self.clock.now, deadline)
+                self._expire(self.clock.now + TOLERANCE)
+        if self._draining and not has_lasting(ready):
+            return self.main
+        chosen = ready[0] if len(ready) == 1 else self.strategy.choose(ready, me, False)
+        if default is None:
+            default = me if me.slot >= 0 else min(ready, key=_index)
+        if chosen is not default:
+            self.deviations.append((me.path, me.ops, chosen.path))
+        return chosen
+
+    def _expire(self, until: int) -> None:
+        for thread in self.clock.expired(until):
+            # Enabled by the clock, not by what it waits for: nobody who takes that may disable it again.
+            thread.waits = None
+            self.enable(thread)
+
+    def _switch(self, me: ControlledThread, chosen: ControlledThread, can_go_on: bool) -> None:
+        if self.recorder is not None:
+            self.recorder.switch(me, chosen, can_go_on)
+        self._hand_over(chosen)
+        self.park(me)
+        while me.slot < 0 and not me.attention and not self._draining:
+            # Not enabled, yet handed the baton: the others are outside, and somebody has to mind the clock for them.
+            chosen = self._next(me, None)
+            if chosen is not me:
+                self._hand_over(chosen)
+                self.park(me)
+        if self._ended:
+            self.reap()
+        if me.attention:
+            self._attend(me)
+
+    def pass_on(self, me: ControlledThread) -> bool:
+        """Hands the baton on without parking ``me``. Returns False when there is nobody to take it."""
+        if self.ready:
+            self._hand_over(self._next(me, None))
+            return True
+        for thread in self.threads:
+            if thread is not me and not thread.ended and thread not in self.external.threads:
+                self._hand_over(thread)
+                return True
+        return False
+
+    def _hand_over(self, chosen: ControlledThread) -> None:
+        self._turn += 1
+        self._naps_in_a_row = 0
+        chosen.turn = self._turn
+        current.thread = chosen
+        chosen.gate.release()
+
+    def park(self, me: ControlledThread) -> None:
+        """Waits at the gate of ``me`` until it is handed the baton."""
+        if me is self.main:
+            self._park_main(me)
+        else:
+            me.gate.acquire()
+
+    def _park_main(self, me: ControlledThread) -> None:
+        """Parks the main thread, the only one that signals reach: Ctrl-C and the time-out arrive here."""
+        while True:
+            try:
+                if self.interrupt is None:
+                    me.gate.acquire()
+                    return
+                if not me.gate.acquire(timeout=UNWINDING_SECONDS):
+                    self._lose(current.thread)
+                    current.thread = me
+                return
+            except BaseException as error:  # noqa: BLE001 - raised again when the run has ended
+                self.interrupt = error
+                self.give_up("interrupt")
+
+    def _lose(self, holder: ControlledThread | None) -> None:
+        """The holder of the baton does not come back: it must not run on when it wakes up after all."""
+        if holder is not None and holder is not self.main and not holder.ended:
+            holder.unwinding = 1
+            holder.attention = True
+            holder.ended = True
+            self.disable(holder)
+            self.alive -= 1
+            self.lost.append(holder)
+
+    def reap(self) -> None:
+        """Waits for the real end of the threads that have ended, so that enumerate() and is_alive() tell no lies."""
+        while self._ended:
+            real.thread_join(self._ended.pop())
+
+    # ------------------------------------------------------------------ the end of a run
+
+    def give_up(self, why: Stuck) -> None:
+        """The run can't go on; the main thread learns of it at once if it holds the baton, else as soon as it gets it.
+
+        May be called from any thread.
+        """
+        if self.stuck is None:
+            self.stuck = why
+        self.main.attention = True
+        holder = current.thread
+        if holder is not None:
+            holder.attention = True
+
+    def _attend(self, me: ControlledThread) -> bool:
+        """The slow path of a scheduling point. Returns whether the thread is unwinding: no more switches then."""
+        if me.unwinding:
+            me.unwinding += 1
+            if me.unwinding == 2 or me.unwinding > UNWINDING_OPERATIONS:
+                raise Unwind
+            return True
+        if self.external.arrivals:
+            self.external.admit()
+        if self._draining and self.stuck is None:
+            self._drain_budget -= 1
+            if self._drain_budget <= 0 and me is not self.main:
+                self._switch(me, self.main, False)
+        elif self.stuck is None:
+            me.attention = False
+        elif me is not self.main:
+            self._switch(me, self.main, False)
+        else:
+            me.quiet += 1
+            self._hooks.stuck(self)
+            me.quiet -= 1
+            me.unwinding = 1
+            self._attend(me)
+        return False
+
+
+def has_lasting(threads: Ready, but: ControlledThread | None = None) -> bool:
+    """Whether a thread that the interpreter would wait for is among them."""
+    return any(each is not but and (each.thread is None or not each.thread.daemon) for each in threads)
+
+
+def _index(thread: ControlledThread) -> int:
+    return thread.index
