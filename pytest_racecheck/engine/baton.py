@@ -21,6 +21,7 @@ from pytest_racecheck.engine.thread import ControlledThread, Ready
 if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Kind, Site
     from pytest_racecheck.engine.schedule import Deviation
+    from pytest_racecheck.engine.scheduler import Scheduler
     from pytest_racecheck.strategy.base import Strategy
 
 Stuck = Literal["deadlock", "hang", "limit", "interrupt"]

@@ -75,7 +75,7 @@ class Environment:
                 os.sched_setaffinity(0, self._mask)
             self._mask = None
         if self._random_state is not None:
-            random.setstate(self._random_state)  # type: ignore[arg-type]
+            random.setstate(self._random_state)
             self._random_state = None
             threading._counter = self._thread_numbers  # type: ignore[attr-defined]
         if self._collects:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import _thread
 import threading
 import time
-from _queue import SimpleQueue as SimpleQueue
+from collections.abc import Callable
+from _queue import SimpleQueue
 
 allocate_lock = _thread.allocate_lock
 lock_type = _thread.LockType
@@ -20,6 +21,7 @@ timeout_max = threading.TIMEOUT_MAX
 
 thread_start = threading.Thread.start
 thread_join = threading.Thread.join
+native_id: Callable[[threading.Thread], int | None] = vars(threading.Thread)["native_id"].fget
 
 sleep = time.sleep
 monotonic = time.monotonic
@@ -36,6 +38,7 @@ __all__ = [
     "lock_type",
     "monotonic",
     "monotonic_ns",
+    "native_id",
     "perf_counter",
     "perf_counter_ns",
     "rlock",

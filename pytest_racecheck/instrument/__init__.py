@@ -7,12 +7,14 @@ instrumented code makes in the controlled thread that runs, right before it happ
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_racecheck.instrument.handlers import Listener
 from pytest_racecheck.instrument.scope import Scope
 from pytest_racecheck.instrument.variables import Closure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Closure", "Instrumentation", "InstrumentationError", "Listener", "Scope", "create"]
 
@@ -52,7 +54,7 @@ class Instrumentation(Protocol):
 
 def create() -> Instrumentation:
     """The instrumentation for the running interpreter."""
-    if sys.version_info >= (3, 12):
+    if hasattr(sys, "monitoring"):
         from pytest_racecheck.instrument.monitoring import Monitoring
 
         return Monitoring()

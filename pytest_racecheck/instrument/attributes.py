@@ -33,17 +33,19 @@ names_of_class: Final = type.__dict__["__dict__"].__get__
 _plain_getattribute = object.__getattribute__
 _HEAP_TYPE: Final = 1 << 9
 _flags = type.__dict__["__flags__"].__get__
-_FUNCTIONS: Final = frozenset({
-    types.FunctionType,
-    classmethod,
-    staticmethod,
-    types.BuiltinFunctionType,
-    types.MethodDescriptorType,
-    types.ClassMethodDescriptorType,
-    types.WrapperDescriptorType,
-    functools.partialmethod,
-    functools.singledispatchmethod,
-})
+_FUNCTIONS: Final = frozenset(
+    {
+        types.FunctionType,
+        classmethod,
+        staticmethod,
+        types.BuiltinFunctionType,
+        types.MethodDescriptorType,
+        types.ClassMethodDescriptorType,
+        types.WrapperDescriptorType,
+        functools.partialmethod,
+        functools.singledispatchmethod,
+    }
+)
 _CONSTANTS: Final = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 #: Objects whose attributes are different in each thread, or that stand for a lookup.
@@ -73,7 +75,7 @@ def remembered(cls: type) -> dict[str, int]:
     names = _kinds.get(number)
     if names is None:
         names = _kinds[number] = {}
-        _watched[number] = weakref.ref(cls, functools.partial(_forget, number))
+        _watched[number] = weakref.ref(cls, functools.partial(_forget, number, _kinds, _watched))
     return names
 
 
@@ -96,9 +98,12 @@ def forget() -> None:
     _watched.clear()
 
 
-def _forget(number: int, _reference: object) -> None:
-    _kinds.pop(number, None)
-    _watched.pop(number, None)
+def _forget(
+    number: int, known: dict[int, dict[str, int]], watched: dict[int, weakref.ref[type]], _reference: object
+) -> None:
+    # Uses nothing but its arguments: classes die after the globals of this module, at the interpreter's end.
+    known.pop(number, None)
+    watched.pop(number, None)
 
 
 def _classify(cls: type, name: str) -> int:
@@ -158,6 +163,18 @@ def holder(cls: type, name: str) -> type | None:
         return None
     base: type = mro_of(cls)[index]
     return base
+
+
+def class_data(cls: object, name: str) -> type | None:
+    """The class whose data ``cls.name`` is, for a class ``cls``; None if it is anything else."""
+    if not isinstance(cls, type) or find(type(cls), name)[1] >= 0:
+        return None
+    return holder(cls, name)
+
+
+def is_new(cls: object, name: str) -> bool:
+    """Whether class ``cls`` doesn't have ``name`` itself yet."""
+    return isinstance(cls, type) and name not in names_of_class(cls)
 
 
 def is_constant(value: object) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dis
 import sys
-from types import CodeType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from types import CodeType
 
 #: (first line, last line, first column, end column), columns in UTF-8 bytes, as ``co_positions()`` and ``ast`` say it.
 Position = tuple[int | None, int | None, int | None, int | None]

@@ -5,28 +5,24 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine.operation import UNKNOWN, Access
-from pytest_racecheck.instrument import handlers
+from pytest_racecheck.instrument import handlers, windows
 from pytest_racecheck.instrument.attributes import find, mro_of, names_of_class, own, value_of
-from pytest_racecheck.instrument.containers import (
-    EFFECTS,
-    KEYED,
-    TELLING_METHODS,
-    AccessKind,
-    Effect,
-    container_of,
-    effect_of,
-    is_iterator,
-    items_of,
-    plain_key,
-)
+from pytest_racecheck.instrument.containers import KEYED, container_of, is_iterator, items_of, plain_key
+from pytest_racecheck.instrument.effects import EFFECTS, TELLING_METHODS, effect_of
 from pytest_racecheck.instrument.handlers import Handler, Listener
-from pytest_racecheck.instrument.paths import Getter, Locals
+
+if TYPE_CHECKING:
+    from pytest_racecheck.instrument.effects import AccessKind, Effect
+    from pytest_racecheck.instrument.paths import Getter, Locals
 
 #: Like a Handler, given the function that is called and its first argument (the receiver of a method).
 CallHandler = Callable[[FrameType, object, object, Listener], None]
+
+#: Makes the access of a kind and a name, on a container or not; the same object each time.
+MakeAccess = Callable[["AccessKind", str, bool], Access]
 
 #: Functions that read or write an attribute whose name is their argument.
 _ATTRIBUTES: Final[dict[object, AccessKind]] = {
@@ -50,29 +46,29 @@ _DESCRIPTORS: Final = (types.MethodDescriptorType, types.WrapperDescriptorType)
 class CallSite:
     """What is known of one call before it runs."""
 
-    __slots__ = ("_accesses", "_make", "arguments", "known", "unbound")
+    __slots__ = ("access", "arguments", "function", "known", "unbound")
 
     def __init__(
-        self, make: Callable[[AccessKind, str, bool], Access], arguments: tuple[Getter | None, ...], unbound: bool
+        self,
+        access: MakeAccess,
+        arguments: tuple[Getter | None, ...] = (),
+        unbound: bool = False,
+        function: Getter | None = None,
     ) -> None:
-        self._make = make
-        self._accesses: dict[tuple[str, str, bool], Access] = {}
+        self.access = access
         #: The access for each effect that this call has had.
         self.known: dict[Effect, Access] = {}
         self.arguments = arguments
         #: A method called as a function (``dict.get(d, k)``): the arguments begin with the receiver.
         self.unbound = unbound
-
-    def access(self, kind: AccessKind, name: str, container: bool) -> Access:
-        """The access that this call turned out to be; the same object each time."""
-        access = self._accesses.get((kind, name, container))
-        if access is None:
-            access = self._accesses[kind, name, container] = self._make(kind, name, container)
-        return access
+        #: Its argument ``key=``, which is called before the call has ended.
+        self.function = function
 
     def access_for(self, effect: Effect) -> Access:
         """The access that this call is when it has ``effect``."""
-        access = self.known[effect] = self.access(effect.kind, effect.name, True)
+        access = self.known.get(effect)
+        if access is None:
+            access = self.known[effect] = self.access(effect.kind, effect.name, True)
         return access
 
     def argument(self, number: int, frame: FrameType, variables: Locals) -> object:
@@ -85,14 +81,13 @@ class CallSite:
 
 def call(site: CallSite) -> CallHandler:
     """A handler for one call, which learns from the interpreter what is called."""
-
     known = site.known
 
     def handler(frame: FrameType, function: object, first: object, listener: Listener) -> None:
         cls = type(function)
         if cls is types.MethodDescriptorType:
             effect = EFFECTS.get(function)
-            if effect is not None and effect.key is None:
+            if effect is not None and effect.key is None and site.function is None:
                 # The most common call by far: a method of a container that works on the whole of it.
                 listener(known.get(effect) or site.access_for(effect), first, None, None)
                 return
@@ -127,19 +122,26 @@ def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, liste
     if effect.argument is not None:
         if effect.argument:
             first = site.argument(effect.argument, frame, frame.f_locals)
+        if effect.name == "next":
+            if is_iterator(first):
+                listener(site.access_for(effect), first, None, None)
+            return
         owner = container_of(first)
-        if owner is None or is_iterator(first):
-            if effect.name == "next" and is_iterator(first):
-                listener(site.access("update", "next", True), first, None, owner)
-                return
         if owner is not None:
-            listener(site.known.get(effect) or site.access_for(effect), owner, None, None)
+            _run(site, effect, frame, owner, None, listener)
         return
     key = None
     if effect.key is not None:
         items = items_of(first, "__contains__")
         key = plain_key(first, site.argument(effect.key + site.unbound, frame, frame.f_locals), items or KEYED)
-    listener(site.known.get(effect) or site.access_for(effect), first, key, None)
+    _run(site, effect, frame, first, key, listener)
+
+
+def _run(site: CallSite, effect: Effect, frame: FrameType, owner: object, key: object, listener: Listener) -> None:
+    access = site.access_for(effect)
+    if site.function is not None:
+        windows.announce(site.function(frame, frame.f_locals), access, owner, key)
+    listener(access, owner, key, None)
 
 
 def _attribute(

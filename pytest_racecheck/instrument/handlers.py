@@ -9,38 +9,55 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import FrameType
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck.engine.operation import UNKNOWN, Access
-from pytest_racecheck.instrument import attributes
-from pytest_racecheck.instrument.attributes import CACHED, CLASS, CODE, INSTANCE, METHOD, MODULE, NOTHING, SLOT, TYPE
+from pytest_racecheck.instrument import attributes, windows
+from pytest_racecheck.instrument.attributes import (
+    CACHED,
+    CLASS,
+    CODE,
+    INSTANCE,
+    METHOD,
+    MODULE,
+    NOTHING,
+    OPAQUE,
+    SLOT,
+    TYPE,
+)
 from pytest_racecheck.instrument.containers import (
     DEFAULTING,
     KEYED,
     NO_ITEMS,
     container_of,
+    default_factory,
     has_item,
     is_iterator,
     items_of,
     plain_key,
 )
-from pytest_racecheck.instrument.paths import Getter
+
+if TYPE_CHECKING:
+    from pytest_racecheck.instrument.paths import Getter
 
 
 class Listener(Protocol):
     """Told of each access right before it happens; may park the thread, and may raise to unwind it."""
 
     def __call__(self, access: Access, owner: object, key: object, also: object | None) -> None:
-        """``owner`` holds the location: an instance, a class, a dict of globals, a :class:`Closure`, a built-in
-        container or UNKNOWN; ``key`` names it there: the attribute or variable, or the item of the container (None:
-        the whole). ``also`` is a second owner of the same key that is read too, if not None."""
+        """An access is about to happen.
+
+        ``owner`` holds the location: an instance, a class, a dict of globals, a :class:`Closure`, a built-in
+        container or UNKNOWN. ``key`` names it there: the attribute or variable, or the item of the container (None:
+        the whole). ``also``, if not None, is a class that is read too: the attribute was found there.
+        """
 
 
 #: Returns True when the instruction runs Python code by itself: a place where a build with a GIL could switch.
 Handler = Callable[[FrameType, Listener], bool | None]
 
 _kinds: Final = attributes.kinds
-_IN_DICT: Final = (INSTANCE, SLOT, attributes.OPAQUE)
+_IN_DICT: Final = (INSTANCE, SLOT, OPAQUE)
 
 
 def read_local_attribute(access: Access, update: Access, variable: str, name: str, called: bool) -> Handler:
@@ -55,7 +72,7 @@ def read_local_attribute(access: Access, update: Access, variable: str, name: st
             kind = _kinds[id(type(owner))][name]
         except KeyError:
             kind = attributes.kind_of(type(owner), name)
-        if kind == INSTANCE or kind == SLOT:
+        if kind in (INSTANCE, SLOT):
             listener(access, owner, name, None)
             return None
         if kind == NOTHING or (called and kind == METHOD):
@@ -85,7 +102,7 @@ def read_attribute(access: Access, update: Access, receiver: Getter | None, name
 def _read(access: Access, update: Access, owner: object, name: str, kind: int, listener: Listener) -> bool | None:
     if kind in _IN_DICT:
         listener(access, owner, name, None)
-        return kind == attributes.OPAQUE
+        return kind == OPAQUE
     if kind == CLASS:
         dictionary = attributes.own(owner)
         hidden = dictionary is not None and name in dictionary
@@ -95,11 +112,10 @@ def _read(access: Access, update: Access, owner: object, name: str, kind: int, l
         if dictionary is not None and not attributes.is_constant(dictionary.get(name)):
             listener(access, dictionary, name, None)
     elif kind == TYPE:
-        if isinstance(owner, type) and attributes.find(type(owner), name)[1] < 0:
-            base = attributes.holder(owner, name)
-            if base is not None:
-                listener(access, owner, name, None if base is owner else base)
-    elif kind == CACHED or kind == METHOD:
+        base = attributes.class_data(owner, name)
+        if base is not None:
+            listener(access, owner, name, None if base is owner else base)
+    elif kind in (CACHED, METHOD):
         dictionary = attributes.own(owner)
         if dictionary is not None and name in dictionary:
             listener(access, owner, name, None)
@@ -131,9 +147,8 @@ def write(access: Access, owner: object, name: str, listener: Listener) -> bool 
         return True
     if kind == MODULE:
         owner = attributes.own(owner)
-    elif kind == TYPE and isinstance(owner, type):
-        if attributes.find(owner, name)[1] != 0:
-            attributes.forget()  # the class gets a new attribute: what was known of its instances is wrong now
+    elif kind == TYPE and attributes.is_new(owner, name):
+        attributes.forget()  # what was known of the class's instances is wrong now
     listener(access, owner, name, None)
     return None
 
@@ -193,6 +208,7 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
             return not isinstance(owner, type)
         which = plain_key(owner, key(frame, variables), items) if key is not None else None
         if items == DEFAULTING and which is not None and update is not None and not has_item(owner, which):
+            windows.announce(default_factory(owner), update, owner, which)
             listener(update, owner, which, None)
             return True
         listener(access, owner, which, None)
@@ -236,38 +252,33 @@ def two_wholes(access: Access, left: Getter, right: Getter) -> Handler:
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
         variables = frame.f_locals
-        owner = container_of(left(frame, variables))
-        also = container_of(right(frame, variables))
-        if owner is None:
-            owner, also = also, None
-        if owner is None:
-            return True
-        listener(access, owner, None, None if also is owner else also)
-        return None
+        first = container_of(left(frame, variables))
+        second = container_of(right(frame, variables))
+        if first is not None:
+            listener(access, first, None, None)
+        if second is not None and second is not first:
+            listener(access, second, None, None)
+        return first is None
 
     return handler
 
 
 def next_item(access: Access, update: Access, operands: tuple[Getter, ...], made_here: bool) -> Handler:
-    """The next item of a loop: reads the container behind it; an iterator not ``made_here`` is changed as well."""
+    """The next item of a loop: reads the containers behind it; an iterator not ``made_here`` is changed as well."""
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
         variables = frame.f_locals
-        owner: object | None = None
+        nothing = True
         for operand in operands:
             value = operand(frame, variables)
-            found = container_of(value)
-            if len(operands) == 1 and not (made_here and found is not None) and is_iterator(value):
-                listener(update, value, None, found)
-                return None
-            if found is not None and found is not owner:
-                if owner is not None:
-                    listener(access, owner, None, found)
-                    return None
-                owner = found
-        if owner is not None:
-            listener(access, owner, None, None)
-        return owner is None
+            owner = container_of(value)
+            if not (made_here and owner is not None) and is_iterator(value):
+                listener(update, value, None, None)
+                nothing = False
+            if owner is not None:
+                listener(access, owner, None, None)
+                nothing = False
+        return nothing
 
     return handler
 

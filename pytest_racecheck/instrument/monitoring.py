@@ -7,15 +7,18 @@ them: the rest is switched off where it is first met. Everything else runs at fu
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.instrument import InstrumentationError, attributes, registry
-from pytest_racecheck.instrument.calls import CallHandler
-from pytest_racecheck.instrument.handlers import Handler, Listener
-from pytest_racecheck.instrument.scope import Scope
+from pytest_racecheck.instrument import InstrumentationError, attributes, registry, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_racecheck.instrument.calls import CallHandler
+    from pytest_racecheck.instrument.handlers import Handler, Listener
+    from pytest_racecheck.instrument.scope import Scope
 
 _TOOL_IDS: Final = (3, 4)  # the rest belongs to debuggers, coverage, profilers and optimisers by convention
 
@@ -39,6 +42,7 @@ class Monitoring:
         attributes.forget()
         callbacks = _Callbacks(tool, scope, listener, opportunity, self._armed)
         callbacks.register()
+        windows.watch = callbacks.watch_entry
         # The interpreter remembers for good that the start of a code object, once met, is no event any more.
         for entry in list(registry.known.values()):
             code = entry.code
@@ -46,7 +50,7 @@ class Monitoring:
                 if entry.planned:
                     callbacks.arm(code, entry)
                 else:
-                    callbacks.watch(code, entry)
+                    callbacks.watch_start(code, entry)
         # What is met for the first time is looked at when it starts, or goes on after a yield.
         events = _monitoring.events
         _monitoring.set_events(tool, events.PY_START | events.PY_RESUME)
@@ -66,6 +70,7 @@ class Monitoring:
         for event in _events():
             _monitoring.register_callback(tool, event, None)
         registry.dependents.clear()
+        windows.close()
         _monitoring.free_tool_id(tool)
 
     def enter_thread(self) -> None:
@@ -123,7 +128,10 @@ class _Callbacks:
         """Tells the interpreter of the callbacks. No event is on yet."""
         events = _monitoring.events
         if self._opportunity is None:
-            callbacks = [(events.INSTRUCTION, self._make_instruction()), (events.CALL, self._make_call())]
+            callbacks: list[tuple[Any, Callable[..., object]]] = [
+                (events.INSTRUCTION, self._make_instruction()),
+                (events.CALL, self._make_call()),
+            ]
             start = self._make_start(None)
         else:
             callbacks = self._with_opportunities(self._opportunity)
@@ -141,7 +149,17 @@ class _Callbacks:
             self._armed.append(entry)
             _monitoring.set_local_events(self._tool, code, self._local_events)
 
-    def watch(self, code: CodeType, entry: registry.KnownCode) -> None:
+    def watch_entry(self, code: CodeType) -> None:
+        """See :mod:`windows`."""
+        if not registry.wanted(code, self._scope):
+            return
+        entry = registry.meet(code, {})
+        if entry.plan(code).watch(entry.number) and entry.number in self._handlers:
+            # The first instruction may be switched off; that is forgotten with the events.
+            _monitoring.set_local_events(self._tool, code, 0)
+            _monitoring.set_local_events(self._tool, code, self._local_events)
+
+    def watch_start(self, code: CodeType, entry: registry.KnownCode) -> None:
         """Makes the next start of one code object an event, though its start was switched off before."""
         events = _monitoring.events
         # The first call drops the state that was left, the second makes the event a new one.
@@ -159,7 +177,7 @@ class _Callbacks:
                 if registry.is_import(code, frame):
                     return disable
                 try:
-                    entry = registry.meet(code, frame)
+                    entry = registry.meet(code, frame.f_globals)
                     if not registry.wanted(code, scope):
                         return disable
                     self.arm(code, entry)
@@ -206,22 +224,10 @@ class _Callbacks:
 
         return on_call
 
-    def _with_opportunities(self, opportunity: Callable[[], None]) -> list[tuple[int, Callable[..., object]]]:
+    def _with_opportunities(self, opportunity: Callable[[], None]) -> list[tuple[Any, Callable[..., object]]]:
         events = _monitoring.events
-        disable, get_frame, get_ident = _monitoring.DISABLE, sys._getframe, real.get_ident
-        handlers, calls, backward, listener = self._handlers, self._calls, self._backward, self._listener
-
-        def on_instruction(code: CodeType, offset: int) -> object:
-            number = id(code)
-            handler = handlers[number].get(offset)
-            back = offset in backward[number]
-            if handler is None and not back:
-                return disable
-            thread = current.thread
-            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
-                if back or (handler is not None and handler(get_frame(1), listener)):
-                    opportunity()
-            return None
+        get_frame, get_ident = sys._getframe, real.get_ident
+        calls, listener = self._calls, self._listener
 
         def on_call(code: CodeType, offset: int, function: object, first: object) -> None:
             thread = current.thread
@@ -238,4 +244,24 @@ class _Callbacks:
             if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
                 opportunity()
 
+        on_instruction = self._make_instruction_with(opportunity)
         return [(events.INSTRUCTION, on_instruction), (events.CALL, on_call), (events.C_RETURN, on_return)]
+
+    def _make_instruction_with(self, opportunity: Callable[[], None]) -> Callable[[CodeType, int], object]:
+        disable, get_frame, get_ident = _monitoring.DISABLE, sys._getframe, real.get_ident
+        handlers, backward, listener = self._handlers, self._backward, self._listener
+
+        def on_instruction(code: CodeType, offset: int) -> object:
+            number = id(code)
+            handler = handlers[number].get(offset)
+            back = offset in backward[number]
+            if handler is None and not back:
+                return disable
+            thread = current.thread
+            if thread is None or not current.concurrent or thread.quiet or thread.ident != get_ident():
+                return None
+            if back or (handler is not None and handler(get_frame(1), listener)):
+                opportunity()
+            return None
+
+        return on_instruction

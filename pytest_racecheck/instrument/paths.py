@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument.attributes import one_of, value_of
 from pytest_racecheck.instrument.containers import is_plain
-from pytest_racecheck.instrument.variables import Variables
+
+if TYPE_CHECKING:
+    from pytest_racecheck.instrument.variables import Variables
 
 #: The local variables of a frame (``frame.f_locals``, which is dear on 3.12: read once for each access).
 Locals = Mapping[str, Any]

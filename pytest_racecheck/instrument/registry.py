@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
-from collections.abc import Iterator
 from contextlib import contextmanager
-from types import CodeType, FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.instrument.plan import Plan, make_plan
 from pytest_racecheck.instrument.scope import Scope, special_attributes
 from pytest_racecheck.instrument.source import source_of
 
-
-known: Final["dict[int, KnownCode]"] = {}
-
-#: Other tables by the address of a code object, which lose an entry together with ``known``.
-dependents: Final[list[dict[int, object]]] = []
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
 
 
 class KnownCode:
@@ -27,19 +24,12 @@ class KnownCode:
 
     def __init__(self, code: CodeType, module_globals: dict[str, object]) -> None:
         self.number = id(code)
-        self._reference = weakref.ref(code, self._forget)
+        self._reference = weakref.ref(code, functools.partial(_forget, self.number, known, dependents))
         self._plan: Plan | None = None
         #: Only what linecache needs to ask a module's loader for the source.
-        self.globals = {name: module_globals[name] for name in ("__name__", "__loader__") if name in module_globals}
-
-    def _forget(
-        self,
-        _reference: object,
-        # Bound now: at the end of the interpreter code objects die after this module's globals.
-        tables: "tuple[dict[int, KnownCode], list[dict[int, object]]]" = (known, dependents),
-    ) -> None:
-        for table in (tables[0], *tables[1]):
-            table.pop(self.number, None)
+        self.globals: dict[str, object] = {
+            name: module_globals[name] for name in ("__name__", "__loader__") if name in module_globals
+        }
 
     @property
     def code(self) -> CodeType | None:
@@ -60,6 +50,15 @@ class KnownCode:
         return self._plan
 
 
+def _forget(
+    number: int, codes: dict[int, KnownCode], tables: list[dict[int, object]], _reference: weakref.ref[CodeType]
+) -> None:
+    # Uses nothing but its arguments: code objects die after the globals of this module, at the interpreter's end.
+    codes.pop(number, None)
+    for table in tables:
+        table.pop(number, None)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Reading a source file is nothing that the test does: the stand-ins for ``os.stat`` and the like keep out."""
@@ -74,11 +73,17 @@ def _quiet() -> Iterator[None]:
         thread.quiet -= 1
 
 
-def meet(code: CodeType, frame: FrameType) -> KnownCode:
-    """The entry of ``code``, which ``frame`` begins to run."""
+known: Final[dict[int, KnownCode]] = {}
+
+#: Other tables by the address of a code object, which lose an entry together with ``known``.
+dependents: Final[list[dict[int, object]]] = []
+
+
+def meet(code: CodeType, module_globals: dict[str, object]) -> KnownCode:
+    """The entry of ``code``, whose functions have these globals."""
     entry = known.get(id(code))
     if entry is None:
-        entry = known[id(code)] = KnownCode(code, frame.f_globals)
+        entry = known[id(code)] = KnownCode(code, module_globals)
     return entry
 
 
@@ -88,8 +93,10 @@ def wanted(code: CodeType, scope: Scope) -> bool:
 
 
 def is_import(code: CodeType, frame: FrameType) -> bool:
-    """Whether ``frame`` is the body of a module that is just being imported: no other thread can be in it, and a
-    thread that parked there would hold the import lock."""
+    """Whether ``frame`` is the body of a module that is just being imported.
+
+    No other thread can be in it, and a thread that parked there would hold the import lock.
+    """
     if code.co_name != "<module>":
         return False
     specification = frame.f_globals.get("__spec__")

@@ -7,8 +7,10 @@ import os
 import sys
 import sysconfig
 from pathlib import Path
-from types import CodeType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from types import CodeType
 
 _PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
 _TUTORIAL: Final = _PACKAGE + "tutorial" + os.sep
@@ -20,7 +22,9 @@ _STANDARD_LIBRARY: Final = tuple(
 _INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 #: Top-level modules of site-packages that run the test and are no part of it.
-_RUNNERS: Final = frozenset({"_pytest", "pytest", "pluggy", "xdist", "execnet", "hypothesis", "coverage", "py", "_pydevd"})
+_RUNNERS: Final = frozenset(
+    {"_pytest", "pytest", "pluggy", "xdist", "execnet", "hypothesis", "coverage", "py", "_pydevd"}
+)
 _RUNNER_PREFIXES: Final = ("pytest_", "_hypothesis_", "_pytest_", "pydev", "_pydev", "debugpy")
 
 #: Lock-free accesses inside the standard library that are part of what a primitive means: (start of the qualified

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ast
 import linecache
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pytest_racecheck.engine.operation import Site
-from pytest_racecheck.instrument.bytecode import Position
+from pytest_racecheck.instrument import effects
 from pytest_racecheck.instrument.variables import Variables, analyse
+
+if TYPE_CHECKING:
+    from pytest_racecheck.instrument.bytecode import Position
 
 Node = TypeVar("Node", bound=ast.AST)
 
@@ -43,26 +46,28 @@ class SourceFile:
             in_string = in_string or isinstance(node, ast.JoinedStr)
             if in_string:
                 self._in_strings.add(node)
-            for child in ast.iter_child_nodes(node):
-                stack.append((child, in_string))
+            stack.extend([(child, in_string) for child in ast.iter_child_nodes(node)])
             if isinstance(node, ast.For | ast.comprehension):
                 self.iterated[position_of(node.iter)] = (node.iter, node.target)
-            if isinstance(node, ast.Call):
-                self.called.add(node.func)
             if isinstance(node, ast.expr | ast.stmt):
-                position = position_of(node)
-                self._nodes.setdefault(position, []).append(node)
-                if isinstance(node, ast.Attribute):
-                    self._attributes[node.end_lineno, node.end_col_offset] = node
-                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                    # The compiler puts a method call that spans lines where the method's name stands.
-                    method = node.func
-                    line, end = method.end_lineno or 0, method.end_col_offset or 0
-                    if method.lineno != line:
-                        last = max(line, node.end_lineno or 0)
-                        for column in (node.end_col_offset, end):  # it depends on the version
-                            moved = (line, last, end - len(method.attr), column)
-                            self._nodes.setdefault(moved, []).append(node)
+                self._nodes.setdefault(position_of(node), []).append(node)
+            if isinstance(node, ast.Attribute):
+                self._attributes[node.end_lineno, node.end_col_offset] = node
+            elif isinstance(node, ast.Call):
+                self._index_call(node)
+
+    def _index_call(self, node: ast.Call) -> None:
+        self.called.add(node.func)
+        if not isinstance(node.func, ast.Attribute):
+            return
+        # The compiler puts a method call that spans lines where the method's name stands.
+        method = node.func
+        line, end = method.end_lineno or 0, method.end_col_offset or 0
+        if method.lineno != line:
+            last = max(line, node.end_lineno or 0)
+            for column in (node.end_col_offset, end):  # it depends on the version
+                moved = (line, last, end - len(method.attr), column)
+                self._nodes.setdefault(moved, []).append(node)
 
     def attribute(self, position: Position, name: str) -> ast.Attribute | None:
         """The attribute expression that an instruction at ``position`` reads or writes; ``name`` may be mangled."""
@@ -116,6 +121,21 @@ class SourceFile:
 def position_of(node: ast.expr | ast.stmt) -> Position:
     """The position of ``node``, as instructions have it."""
     return (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+
+
+def is_super(node: ast.expr) -> bool:
+    """Whether ``node`` is ``super()``."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def is_fresh(node: ast.expr) -> bool:
+    """Whether the value of ``node`` was just made, so that no other thread can have it."""
+    if isinstance(node, ast.Call):
+        function = node.func
+        if isinstance(function, ast.Name):
+            return function.id in effects.FRESH_FUNCTIONS and function.id not in effects.WRAPPERS
+        return isinstance(function, ast.Attribute) and function.attr in effects.FRESH_METHODS
+    return isinstance(node, ast.List | ast.Dict | ast.Set | ast.Tuple | ast.Constant | ast.JoinedStr | ast.ListComp)
 
 
 _files: dict[str, SourceFile | None] = {}

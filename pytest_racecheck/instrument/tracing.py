@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
-from typing import Any, Final
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.instrument import attributes, registry
-from pytest_racecheck.instrument.handlers import Listener
-from pytest_racecheck.instrument.plan import Plan
-from pytest_racecheck.instrument.scope import Scope
+from pytest_racecheck.instrument import attributes, registry, windows
+
+if TYPE_CHECKING:
+    from pytest_racecheck.instrument.handlers import Listener
+    from pytest_racecheck.instrument.plan import Plan
+    from pytest_racecheck.instrument.scope import Scope
 
 #: A trace function, global or local: returns the local one to go on with.
 Trace = Callable[[FrameType, str, Any], Any]
@@ -35,6 +38,7 @@ class Tracing:
             raise RuntimeError("already open")
         attributes.forget()
         self._make = _tracer(scope, listener, opportunity)
+        windows.watch = functools.partial(_watch_entry, scope)
         self._hook = threading.gettrace()  # type: ignore[assignment]
         if self._hook is not None:
             threading.settrace(self._first_call)
@@ -46,6 +50,7 @@ class Tracing:
             return
         self._make = None
         registry.dependents.clear()
+        windows.close()
         if self._hook is not None:
             threading.settrace(self._hook)
             self._hook = None
@@ -97,17 +102,13 @@ def _tracer(
             pass
         if registry.is_import(code, frame):
             return None
-        entry = registry.meet(code, frame)
+        entry = registry.meet(code, frame.f_globals)
         plan = plans[id(code)] = entry.plan(code) if registry.wanted(code, scope) else None
         return plan
 
     def make(previous: Trace | None) -> Trace:
         def trace(frame: FrameType, event: str, arg: Any) -> Any:
-            chained = None
-            if previous is not None:
-                chained = previous(frame, event, arg)
-                if sys.gettrace() is not trace:  # coverage installs itself anew at every call
-                    sys.settrace(trace)
+            chained = _chain(previous, trace, frame, event, arg) if previous is not None else None
             try:
                 plan = look_up(frame)
             except RecursionError:
@@ -123,6 +124,20 @@ def _tracer(
         return trace
 
     return make
+
+
+def _chain(other: Trace, trace: Trace, frame: FrameType, event: str, arg: Any) -> Any:
+    """Lets another trace function see the event; ``trace`` stays the one of the thread."""
+    chained = other(frame, event, arg)
+    if sys.gettrace() is not trace:  # coverage installs itself anew at every call
+        sys.settrace(trace)
+    return chained
+
+
+def _watch_entry(scope: Scope, code: CodeType) -> None:
+    if registry.wanted(code, scope):
+        entry = registry.meet(code, {})
+        entry.plan(code).watch(entry.number)
 
 
 def _offer(opportunity: Callable[[], None], get_ident: Callable[[], int]) -> None:
@@ -158,11 +173,9 @@ def _local(
                     # When this function returns, the interpreter writes f_locals back into the frame: with what
                     # was read before the listener let other threads run, it would undo their writes to variables
                     # that functions share. Reading them again brings them up to date.
-                    frame.f_locals  # noqa: B018
+                    _ = frame.f_locals
         elif chained is not None:
-            chained = chained(frame, event, arg)
-            if sys.gettrace() is not trace:
-                sys.settrace(trace)
+            chained = _chain(chained, trace, frame, event, arg)
         return local
 
     return local

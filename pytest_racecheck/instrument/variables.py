@@ -13,8 +13,10 @@ _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.Generator
 
 
 class Closure:
-    """The variables of one function that functions inside it share. Stands for all calls of it: a frame doesn't show
-    which of them a variable belongs to."""
+    """The variables of one function that functions inside it share.
+
+    Stands for all calls of it: a frame doesn't show which of them a variable belongs to.
+    """
 
     __slots__ = ("__weakref__", "function")
 
@@ -82,7 +84,7 @@ class _Scope:
 class Variables:
     """What :func:`analyse` found out about one file."""
 
-    def __init__(self, module: _Scope, scopes: dict[ast.AST, _Scope], declared: set[str]) -> None:
+    def __init__(self, module: _Scope, scopes: dict[ast.Name, _Scope], declared: set[str]) -> None:
         self._scopes = scopes
         self._bound = module.bindings
         self._constant = module.constant - declared
@@ -115,13 +117,23 @@ def analyse(tree: ast.Module) -> Variables:
     walker = _Walker()
     module = _Scope("module", "<module>", None)
     walker.block(tree.body, module, "", False)
-    declared: set[str] = set()
-    for scope in walker.all:
-        for name in scope.globals:
-            if name in scope.bindings:
-                declared.add(name)
-                if name not in module.bindings:
-                    module.bind(name, 0)
+    declared = _declared_globals(walker.all, module)
+    _mark_captured(walker)
+    variables = Variables(module, walker.names, declared)
+    variables.mangled = walker.mangled
+    return variables
+
+
+def _declared_globals(scopes: list[_Scope], module: _Scope) -> set[str]:
+    """Names that functions bind as globals."""
+    declared = {name for scope in scopes for name in scope.globals if name in scope.bindings}
+    for name in declared:
+        if name not in module.bindings:
+            module.bind(name, 0)
+    return declared
+
+
+def _mark_captured(walker: _Walker) -> None:
     for node, scope in walker.names.items():
         definer = scope.definer(node.id)
         if definer is not None and not scope.runs_in(definer):
@@ -134,9 +146,6 @@ def analyse(tree: ast.Module) -> Variables:
             if definer is not None:
                 definer.captured.setdefault(name, 0)
                 definer.rewritten.add(name)
-    variables = Variables(module, dict(walker.names), declared)
-    variables.mangled = walker.mangled
-    return variables
 
 
 class _Walker:
@@ -169,15 +178,18 @@ class _Walker:
             self.names[node] = scope
             if not isinstance(node.ctx, ast.Load):
                 scope.bind(node.id, node.lineno, loop=loop or isinstance(node.ctx, ast.Del))
-        elif isinstance(node, ast.Global):
-            scope.globals.update(node.names)
-        elif isinstance(node, ast.Nonlocal):
-            scope.nonlocals.update(node.names)
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            (scope.globals if isinstance(node, ast.Global) else scope.nonlocals).update(node.names)
         else:
             self._binding(node, scope, loop)
-            if isinstance(node, ast.Attribute) and owner and node.attr.startswith("__") and node.attr[-2:] != "__":
-                self.mangled[node] = f"_{owner.lstrip('_')}{node.attr}" if owner.strip("_") else node.attr
+            self._mangle(node, owner)
             self._children(node, scope, owner, loop or isinstance(node, ast.For | ast.AsyncFor | ast.While))
+
+    def _mangle(self, node: ast.AST, owner: str) -> None:
+        if not (isinstance(node, ast.Attribute) and owner.strip("_")):
+            return
+        if node.attr.startswith("__") and not node.attr.endswith("__"):
+            self.mangled[node] = f"_{owner.lstrip('_')}{node.attr}"
 
     def _children(self, node: ast.AST, scope: _Scope, owner: str, loop: bool) -> None:
         for child in ast.iter_child_nodes(node):

@@ -61,13 +61,16 @@ class _Call:
         return self._original(*args, **kwargs)
 
 
+_CALLS: Final = [
+    (original, _Call(original).call)
+    for original in (io.open, *(getattr(os, name, None) for name in _NAMES))
+    if original is not None
+]
+
+
 def stand_ins() -> Iterator[tuple[Callable[..., Any], Callable[..., Any]]]:
     """Every original with what takes its place."""
-    yield io.open, _Call(io.open).call
-    for name in _NAMES:
-        original = getattr(os, name, None)
-        if original is not None:
-            yield original, _Call(original).call
+    yield from _CALLS
 
 
 def capabilities() -> Iterator[set[Any]]:

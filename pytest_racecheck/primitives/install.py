@@ -11,6 +11,7 @@ import _thread
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pytest_racecheck.engine import older
@@ -54,23 +55,8 @@ def release() -> None:
 
 def _install() -> None:
     older.find()
-    real_start_new_thread = _thread.start_new_thread
-    stand_ins: dict[int, tuple[object, object]] = {}
-
-    def stand_in_for(original: object, stand_in: object) -> None:
-        stand_ins[id(original)] = (original, stand_in)
-
-    for original in {id(o): o for o in (_thread.allocate_lock, _thread.allocate, threading.Lock)}.values():
-        stand_in_for(original, Lock)
-    stand_in_for(_thread.LockType, Lock)
-    stand_in_for(_thread.RLock, RLock)
-    stand_in_for(_thread.start_new_thread, THREADS.start_new_thread)
-    stand_in_for(_thread.start_new, THREADS.start_new_thread)
-    stand_in_for(_queue.SimpleQueue, SimpleQueue)
-    for name in _CLOCKS:
-        stand_in_for(getattr(time, name), getattr(FUNCTIONS, name))
+    stand_ins = {id(original): stand_in for original, stand_in in _functions()}
     for original, call in files.stand_ins():
-        stand_in_for(original, call)
         for functions in files.capabilities():
             if original in functions:
                 functions.add(call)
@@ -79,20 +65,35 @@ def _install() -> None:
             _replace_in(module, stand_ins)
     if hasattr(threading, "_start_new_thread"):
         # Up to 3.12 Thread.start() calls it, and that is intercepted as a whole.
-        _set(threading, "_start_new_thread", real_start_new_thread)
+        _set(threading, "_start_new_thread", thread.start_bootstrap)
     _set(threading, "RLock", RLock)
     _set(threading.Thread, "start", thread.start)
     _set(threading.Thread, "join", thread.join)
     _set(threading.Thread, "is_alive", thread.is_alive)
+    if hasattr(threading.Thread, "native_id"):
+        _set(threading.Thread, "native_id", property(thread.native_id))
     for kind, select in selecting.stand_ins():
         _set(kind, "select", select)
 
 
-def _replace_in(module: object, stand_ins: dict[int, tuple[object, object]]) -> None:
+def _functions() -> Iterator[tuple[object, object]]:
+    """Every function and type with its stand-in, to be found by identity wherever a module has it by name."""
+    for lock in (_thread.allocate_lock, _thread.allocate, _thread.LockType, threading.Lock):
+        yield lock, Lock
+    yield _thread.RLock, RLock
+    yield _thread.start_new_thread, THREADS.start_new_thread
+    yield _thread.start_new, THREADS.start_new_thread
+    yield _queue.SimpleQueue, SimpleQueue
+    for name in _CLOCKS:
+        yield getattr(time, name), getattr(FUNCTIONS, name)
+    yield from files.stand_ins()
+
+
+def _replace_in(module: object, stand_ins: dict[int, object]) -> None:
     for name, value in list(getattr(module, "__dict__", {}).items()):
-        found = stand_ins.get(id(value))
-        if found is not None:
-            _set(module, name, found[1])
+        stand_in = stand_ins.get(id(value))
+        if stand_in is not None:
+            _set(module, name, stand_in)
 
 
 def _set(owner: Any, name: str, stand_in: object) -> None:

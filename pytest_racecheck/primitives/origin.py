@@ -1,7 +1,7 @@
 """Where a synchronisation object was made, for telling shared ones from private ones across runs.
 
-Each run makes its objects anew, so what was learnt about one is kept by the place of its creation: once two threads used
-one lock from a place, every operation on a lock from there is a scheduling point.
+Each run makes its objects anew, so what was learnt about one is kept by the place of its creation: once two threads
+used one lock from a place, every operation on a lock from there is a scheduling point.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Origin:
 #: Objects that were there before the run: in a module, in a fixture of a wider scope. They are few, and usually shared.
 Origin.outside = Origin(shared=True)
 
-#: The lock that `Condition.wait` makes for one waiter: taken by it before anyone else knows it, so no choice lies there.
+#: The lock that `Condition.wait` makes for one waiter: taken by it before anyone else knows it, so there is no choice.
 Origin.waiter = Origin(private=True)
 
 _origins: dict[tuple[CodeType, int], Origin] = {}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class RLock:
     """A lock that its owner may take again; `acquire`, `release` and ``with`` as in the standard library."""
 
+    __slots__ = ("__weakref__", "origin", "owner", "real", "user", "waiters")
+
     def __init__(self) -> None:
         self.real: Any = real.rlock()
         #: The controlled thread that holds it; None when it is free or an uncontrolled thread holds it.

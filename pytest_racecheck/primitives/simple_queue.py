@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.operation import POLL
-from pytest_racecheck.primitives.lock import nanoseconds
+from pytest_racecheck.primitives.lock import TIMEOUT_MAX, nanoseconds
 from pytest_racecheck.primitives.origin import Origin, origin_of
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class SimpleQueue:
             return self.real.get(block, timeout)
         if block and timeout is not None and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
+        if block and timeout is not None and timeout > TIMEOUT_MAX:
+            raise OverflowError("timeout value is too large")
         scheduler = me.scheduler
         limit = (None if timeout is None else nanoseconds(timeout)) if block else 0
         if limit == 0:

@@ -22,6 +22,50 @@ def function_name(function: object) -> str:
     return getattr(function, "__qualname__", None) or type(function).__qualname__
 
 
+class Started:
+    """In place of the event by which `Thread.start` waits until the new thread runs.
+
+    A controlled thread only parks at first, so its parent need not wait for that, and saves two switches.
+    """
+
+    __slots__ = ("_flag",)
+
+    def __init__(self) -> None:
+        self._flag = False
+
+    def is_set(self) -> bool:
+        """Whether the new thread has begun."""
+        return self._flag
+
+    def set(self) -> None:
+        """The new thread begins."""
+        self._flag = True
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """The parent would wait here. From now on the thread counts as started."""
+        self._flag = True
+        return True
+
+    def _at_fork_reinit(self) -> None:
+        """Holds no lock that could be in the wrong state."""
+
+
+def start_bootstrap(function: Callable[..., object], args: tuple[Any, ...]) -> int:
+    """What `Thread.start` calls up to 3.12: the identifier is known to the parent before the new thread runs."""
+    ident = real.start_new_thread(function, args)
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, threading.Thread):
+        vars(owner)["_ident"] = ident
+    return ident
+
+
+def native_id(self: threading.Thread) -> int | None:
+    """`Thread.native_id`, which only the new thread itself can tell: waits for that, which it usually has done."""
+    while self._native_id is None and isinstance(self._started, Started) and self._started.is_set():  # type: ignore[attr-defined]
+        real.sleep(0.0001)
+    return real.native_id(self)
+
+
 @functools.wraps(real.thread_start)
 def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the original
     me = current.thread
@@ -42,11 +86,16 @@ def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the ori
             child.scheduler.live(child, self.run)
 
         attributes["run"] = run
+        before = attributes["_started"]
+        attributes["_started"] = Started()
         try:
             real.thread_start(self)
         except BaseException:
+            attributes["_started"] = before
             attributes.pop("run", None)
             raise
+        if self._ident is None:  # type: ignore[attr-defined]
+            attributes["_ident"] = self._handle.ident  # type: ignore[attr-defined]
 
     target = getattr(self, "_target", None)
     function = function_name(target) if target is not None else f"{type(self).__qualname__}.run"
@@ -61,8 +110,8 @@ class Threads:
     ) -> int:
         """Starts a thread that calls ``function``. Returns its identifier."""
         me = current.thread
-        if me is None or me.ident != real.get_ident() or me.quiet:
-            return real.start_new_thread(function, args, kwargs or {})
+        if me is None or me.ident != real.get_ident() or me.quiet or not _is_call(function, args, kwargs):
+            return real.start_new_thread(function, args, *(() if kwargs is None else (kwargs,)))
 
         def begin(child: ControlledThread) -> int:
             def body() -> None:
@@ -71,6 +120,11 @@ class Threads:
             return real.start_new_thread(body, ())
 
         return int(me.scheduler.spawn(me, None, function_name(function), begin))
+
+
+def _is_call(function: object, args: object, kwargs: object) -> bool:
+    """Whether the original takes these arguments; if not, it says so best itself."""
+    return callable(function) and isinstance(args, tuple) and isinstance(kwargs, dict | None)
 
 
 THREADS = Threads()

@@ -22,6 +22,9 @@ class Racecheck:
     def __init__(self, api: RunApi | None) -> None:
         self._api = api
 
+    def __repr__(self) -> str:  # pytest shows the arguments of a failing test
+        return "<racecheck, not controlled>" if self._api is None else f"<racecheck, interleaving {self.interleaving}>"
+
     def run(self, *callables: Callable[[], object]) -> list[Any]:
         """Start each callable in a thread of its own, wait for all, and return their results in order.
 

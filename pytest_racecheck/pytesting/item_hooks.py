@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.pytesting import private, progress
 from pytest_racecheck.pytesting.explored import ExploredItem
 from pytest_racecheck.pytesting.results import attach
@@ -96,6 +97,10 @@ class ItemHooks:
         if call.when == "call" and running.result is not None:
             attach(report, running.result)
         return report
+
+    def pytest_enter_pdb(self) -> None:
+        """A person at a prompt takes the time that it takes: this interleaving has no time limit any longer."""
+        WATCHDOG.disarm()
 
 
 def _ignore(_done: int, _per_second: float, _threads: int) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import linecache
 import types
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.engine.operation import Access
 from pytest_racecheck.instrument import Instrumentation, Scope, create
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytest_racecheck.engine.operation import Access
 
 
 class Seen(NamedTuple):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_racecheck.engine import real
 from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument import Closure
-from tests.instrument.conftest import Recorder
+
+if TYPE_CHECKING:
+    from tests.instrument.conftest import Recorder
 
 Load = Callable[[str], Any]
 
@@ -158,7 +160,11 @@ CASES: dict[str, tuple[str, str, list[tuple[str, str, str]]]] = {
     ),
     "range": ("", "for i in range(3): pass", []),
     "iterator": ("it = iter([1])\n", "next(it)", [("update", "next", "next(it)")]),
-    "loop over an iterator": ("it = iter([1])\n", "for i in it: pass", [("update", "iter", "it"), ("read", "iter", "it"), ("update", "iter", "it")]),
+    "loop over an iterator": (
+        "it = iter([1])\n",
+        "for i in it: pass",
+        [("update", "iter", "it"), ("read", "iter", "it")] * 2,
+    ),
     "generator": (
         "def g():\n    yield 1\nit = g()\n",
         "next(it)",
@@ -174,7 +180,7 @@ CASES: dict[str, tuple[str, str, list[tuple[str, str, str]]]] = {
         [("read", "x", "a.x"), ("update", "in place", "a.x"), ("write", "x", "a.x")],
     ),
     "in place on a number": ("k = [1]\n", "y = 1; y += 2", []),
-    "compare": ("x = [1]\ny = [1]\n", "x == y", [("read", "compare", "x == y")]),
+    "compare": ("x = [1]\ny = [1]\n", "x == y", [("read", "compare", "x == y")] * 2),
     "concatenate": ("x = [1]\n", "x + [2]", [("read", "operator", "x + [2]")]),
     "format": ("x = [1]\n", "f'{x}'", [("read", "format", "x")]),
     "numbers": ("", "p, q = 1, 2; p == q; p + q; p in (1, 2)", []),
@@ -233,10 +239,10 @@ def test_access(case: str, load: Load, recorder: Recorder) -> None:
 
 def test_sites_stand_where_the_expression_stands(load: Load, recorder: Recorder) -> None:
     module = load("class A: pass\ndef run(ä):\n    'äöü', ä.grün.blau\n")
-    ä = module.A()
-    ä.grün = module.A()
-    ä.grün.blau = 1
-    green, blue = (seen.access.site for seen in recorder.run(module.run, ä))
+    leaf = module.A()
+    leaf.grün = module.A()
+    leaf.grün.blau = 1
+    green, blue = (seen.access.site for seen in recorder.run(module.run, leaf))
     assert (green.line, green.column, green.end_line, green.end_column) == (3, 11, 3, 17)
     assert (blue.column, blue.end_column, blue.source) == (11, 22, "ä.grün.blau")
     assert (green.file, green.function) == (module.__file__, "run")
@@ -265,7 +271,9 @@ def test_owner_and_key_of_attributes(load: Load, recorder: Recorder) -> None:
 
 def test_owner_of_class_attributes(load: Load, recorder: Recorder) -> None:
     module = load(ATTRIBUTES + "def run(C):\n    C.shared\n    C.shared = 1\n    C.shared\n    c = C()\n    c.shared\n")
-    inherited, write, own, instance = (seen for seen in recorder.run(module.run, module.Account) if seen.key == "shared")
+    inherited, write, own, instance = (
+        seen for seen in recorder.run(module.run, module.Account) if seen.key == "shared"
+    )
     assert (inherited.owner, inherited.also) == (module.Account, module.Base)
     assert (write.owner, write.also) == (module.Account, None)
     assert (own.owner, own.also) == (module.Account, None)
@@ -411,7 +419,8 @@ def test_thread_local_attributes_are_private(load: Load, recorder: Recorder) -> 
 
 def test_private_names(load: Load, recorder: Recorder) -> None:
     module = load(
-        "class A:\n    def __init__(self):\n        self.__items = []\n    def add(self):\n        self.__items.append(1)\n"
+        "class A:\n    def __init__(self):\n        self.__items = []\n"
+        "    def add(self):\n        self.__items.append(1)\n"
     )
     a = module.A()
     read, update = recorder.run(a.add)
@@ -451,3 +460,24 @@ def test_standard_events_and_barriers_are_seen(recorder: Recorder) -> None:
         ("read", "_flag"),
     ]
     assert ("read", "_state") in [(each.access.kind, each.key) for each in seen if each.owner is barrier]
+
+
+@pytest.mark.parametrize("factory", ["lambda: []", "make", "Maker().make", "functools.partial(make)"])
+def test_a_factory_in_python_is_a_window(factory: str, load: Load, recorder: Recorder) -> None:
+    module = load(
+        "import collections, functools\ndef make(): return []\nclass Maker:\n    def make(self): return []\n"
+        f"d = collections.defaultdict({factory})\ndef run(d, key):\n    d[key]\n"
+    )
+    for key in ("first", "second"):  # the second time, everything was met before
+        seen = recorder.run(module.run, module.d, key)
+        assert seen.brief == [("update", "[]", "d[key]")] * 2
+        assert {each.key for each in seen} == {key}
+    assert recorder.run(module.run, module.d, "first").brief == [("read", "[]", "d[key]")]
+
+
+def test_a_key_function_is_a_window(load: Load, recorder: Recorder) -> None:
+    module = load("def order(x): return -x\ndef run(x):\n    x.sort(key=order)\n")
+    x = [1, 2, 3]
+    for _ in range(2):
+        assert recorder.run(module.run, x).brief == [("update", "sort", "x.sort(key=order)")] * 2
+    assert x == [3, 2, 1]

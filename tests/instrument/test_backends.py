@@ -10,14 +10,16 @@ import types
 import weakref
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.engine.operation import Access
 from pytest_racecheck.instrument import InstrumentationError, Scope, create, registry
 from tests.instrument.conftest import Recorder, in_another_thread
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Access
 
 Load = Callable[[str], Any]
 
@@ -125,7 +127,7 @@ def test_the_standard_library_can_be_included(recorder: Recorder) -> None:
     import calendar
 
     made = calendar.Calendar(2)
-    assert recorder.run(lambda: made.getfirstweekday()).of("_firstweekday") == []
+    assert recorder.run(made.getfirstweekday).of("_firstweekday") == []
     with recorder.record(Scope(include=("calendar",))) as seen:
         made.getfirstweekday()
     assert seen.of("_firstweekday")
@@ -163,33 +165,28 @@ def test_unwinding_leaves_through_a_call(load: Load, recorder: Recorder) -> None
     assert x == []
 
 
-def test_opportunities(load: Load, recorder: Recorder) -> None:
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("a.n += 1", 1),  # where the function begins
+        ("for _ in (1, 2, 3):\n        a.n", 1 + 3),  # the end of each turn
+        ("abs(a.n)", 1 + 1),  # after the return from C
+        ("helper()", 1 + 1 if not MONITORING else 1 + 2),  # before the call, too, where helper may be out of scope
+        ("collections.Counter()['k']", 1 + 1 + 1),  # the class is called, and __missing__ runs in Python
+    ],
+)
+def test_opportunities(body: str, expected: int, load: Load, recorder: Recorder) -> None:
     module = load(
-        "import collections\n"
-        "class A:\n    def __init__(self):\n        self.n = 0\n"
-        "def helper(): pass\n"
-        "def straight(a):\n    a.n += 1\n"
-        "def loop(a):\n    for _ in (1, 2, 3):\n        a.n\n"
-        "def c_call(a):\n    abs(a.n)\n"
-        "def call(a):\n    helper()\n"
-        "def missing(c):\n    c['k']\n"
+        "import collections\nclass A:\n    n = 0\ndef helper(): pass\n"
+        f"def run(a):\n    c = collections.Counter()\n    return inner(a, c)\ndef inner(a, c):\n    {body}\n"
     )
-    a = module.A()
-    counted: dict[str, int] = {}
+    a, c = module.A(), None
     for _ in range(2):  # the second time nothing is met for the first time
-        recorder.run(module.straight, a)  # nor does a run without opportunities leave anything switched off
-        for name in ("straight", "loop", "c_call", "call"):
-            chances: list[int] = []
-            with recorder.record(opportunity=lambda: chances.append(1)):  # noqa: B023
-                current.concurrent = True
-                getattr(module, name)(a)
-            counted[name] = len(chances)
-        # its beginning; beginning and three turns; beginning and return from C; both beginnings (a call of a
-        # function in Python has one of its own, before it)
-        assert counted["straight"] == 1
-        assert counted["loop"] == 4
-        assert counted["c_call"] == 2
-        assert counted["call"] in (2, 3)
+        recorder.run(module.inner, a, c)  # nor does a run without opportunities leave anything switched off
+        chances: list[int] = []
+        with recorder.record(opportunity=functools.partial(chances.append, 1)):
+            module.inner(a, c)
+        assert len(chances) == expected
 
 
 def test_a_missing_item_is_an_opportunity(load: Load, recorder: Recorder) -> None:
@@ -299,11 +296,12 @@ def test_tool_ids() -> None:
 class TestTracing:
     def test_writes_of_others_to_cells_survive_a_pause(self, load: Load, recorder: Recorder) -> None:
         module = load(
-            "def make():\n    n = 0\n    def read():\n        return n\n    def write(value):\n        nonlocal n\n"
+            "def make():\n    n = 0\n    def read():\n        return n\n"
+            "    def write(value):\n        nonlocal n\n"
             "        n = value\n    def touch():\n        nonlocal n\n        n\n        return n\n    return read, write, touch\n"
         )
         read, write, touch = module.make()
-        paused = []
+        paused: list[Access] = []
 
         def pause(access: Access) -> None:
             if not paused:
@@ -402,6 +400,6 @@ class TestTracing:
                 in_another_thread(bootstrap)
             assert threading.gettrace() is hook
         finally:
-            threading.settrace(before)  # type: ignore[arg-type]
+            threading.settrace(before)
         assert seen.brief == [("write", "n", "self.n")]
         assert calls == ["tick"]

@@ -1,0 +1,192 @@
+"""What calls do to built-in containers: which are one atomic read, write or update, and of which item."""
+
+from __future__ import annotations
+
+import array
+import bisect
+import copy
+import heapq
+import io
+import itertools
+import random
+import types
+from collections import Counter, OrderedDict, defaultdict, deque
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pytest_racecheck.instrument.attributes import one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AccessKind = Literal["read", "write", "update"]
+
+
+class Effect:
+    """What a call does to a container: to the item that its ``key``-th argument names, to the whole if None.
+
+    ``argument`` tells which argument the container is, when it isn't the object whose method is called.
+    """
+
+    __slots__ = ("argument", "key", "kind", "name")
+
+    def __init__(self, kind: AccessKind, name: str, key: int | None = None, argument: int | None = None) -> None:
+        self.kind: Final = kind
+        self.name: Final = name
+        self.key: Final = key
+        self.argument: Final = argument
+
+
+_LIST: Final = {
+    "update": "append extend insert pop remove reverse sort __iadd__ __imul__",
+    "write": "clear",
+    "read": "copy count index __len__ __contains__ __iter__ __reversed__ __eq__ __add__ __mul__",
+    "read[]": "__getitem__",
+    "write[]": "__setitem__",
+    "update[]": "",
+}
+_DICT: Final = {
+    "update": "popitem update __ior__ move_to_end",
+    "write": "clear",
+    "read": "copy __len__ __iter__ __reversed__ __eq__ __or__",
+    "read[]": "get __getitem__ __contains__",
+    "write[]": "__setitem__ __delitem__",
+    "update[]": "setdefault pop",
+}
+_SET: Final = {
+    "update": "pop update difference_update intersection_update symmetric_difference_update "
+    "__ior__ __iand__ __isub__ __ixor__",
+    "write": "clear",
+    "read": "copy difference intersection isdisjoint issubset issuperset symmetric_difference union "
+    "__len__ __iter__ __eq__ __or__ __and__ __sub__ __xor__",
+    "read[]": "__contains__",
+    "write[]": "",
+    "update[]": "add discard remove",
+}
+_DEQUE: Final = {
+    "update": "append appendleft extend extendleft insert pop popleft remove reverse rotate __iadd__ __imul__ "
+    "__delitem__",
+    "write": "clear",
+    "read": "copy count index __len__ __contains__ __iter__ __reversed__ __eq__ __copy__",
+    "read[]": "__getitem__",
+    "write[]": "__setitem__",
+    "update[]": "",
+}
+_BYTES: Final = {
+    "update": "append extend insert pop remove reverse byteswap fromlist frombytes __iadd__ __imul__ __delitem__",
+    "write": "clear",
+    "read": "copy count index find rfind startswith endswith decode hex join split tolist tobytes __len__ __contains__ "
+    "__iter__ __eq__ __add__",
+    "read[]": "__getitem__",
+    "write[]": "__setitem__",
+    "update[]": "",
+}
+_STREAM: Final = {"update": "write read readline readlines writelines seek truncate", "read": "getvalue tell"}
+_ITERATOR: Final = {"update": "__next__ send throw close"}
+
+_TABLES: Final[list[tuple[type, dict[str, str]]]] = [
+    (list, _LIST),
+    (dict, _DICT),
+    (OrderedDict, _DICT),
+    (defaultdict, _DICT),
+    (set, _SET),
+    (deque, _DEQUE),
+    (bytearray, _BYTES),
+    (array.array, _BYTES),
+    (io.StringIO, _STREAM),
+    (io.BytesIO, _STREAM),
+    (types.GeneratorType, _ITERATOR),
+    (itertools.count, _ITERATOR),
+]
+
+#: Functions that read the whole of their first argument.
+_READERS: Final[tuple[Callable[..., Any], ...]] = (
+    *(len, list, tuple, set, frozenset, dict, sorted, sum, min, max, any, all, str, repr, print, bool, bytes),
+    *(bytearray, deque, OrderedDict, Counter, reversed, heapq.nlargest, heapq.nsmallest, heapq.merge),
+    *(bisect.bisect, bisect.bisect_left, bisect.bisect_right, random.choice, random.sample),
+    *(copy.copy, copy.deepcopy),
+)
+_UPDATERS: Final[tuple[Callable[..., Any], ...]] = (
+    *(next, heapq.heappush, heapq.heappop, heapq.heapify, heapq.heappushpop, heapq.heapreplace),
+    *(bisect.insort, bisect.insort_left, bisect.insort_right, random.shuffle),
+)
+
+
+def _effects() -> dict[object, Effect]:
+    table: dict[object, Effect] = {}
+    for cls, methods in _TABLES:
+        for row, names in methods.items():
+            kind: Any = row.removesuffix("[]")
+            for name in names.split():
+                found = vars(cls).get(name)
+                if found is not None:
+                    table[found] = Effect(kind, _subscript_name(name), 0 if row.endswith("[]") else None)
+    for function in _READERS:
+        # nlargest(n, items), sample(items, k): which argument it is
+        argument = 1 if function in (heapq.nlargest, heapq.nsmallest) else 0
+        table[_function(function)] = Effect("read", function.__name__, None, argument)
+    for function in _UPDATERS:
+        table[_function(function)] = Effect("update", function.__name__, None, 0)
+    for name in ("update", "subtract"):
+        table[vars(Counter)[name]] = Effect("update", name)
+    for name in ("most_common", "elements", "total", "copy"):
+        table[vars(Counter)[name]] = Effect("read", name)
+    return table
+
+
+def _function(function: Callable[..., Any]) -> object:
+    """``random.choice`` is a bound method of a hidden generator; what identifies it is the function inside."""
+    return getattr(function, "__func__", function)
+
+
+def _subscript_name(name: str) -> str:
+    return "[]" if name in ("__getitem__", "__setitem__", "__delitem__") else name
+
+
+#: By the function or the method descriptor, compared by identity: every key here is hashed by its address.
+EFFECTS: Final = _effects()
+
+METHOD_NAMES: Final = frozenset(
+    {name for _, methods in _TABLES for names in methods.values() for name in names.split()}
+    | {"subtract", "most_common", "elements", "total"}
+)
+FUNCTION_NAMES: Final = frozenset(function.__name__ for function in (*_READERS, *_UPDATERS))
+
+#: Methods that nothing but containers has, with what they do: for a call whose receiver can't be found out.
+TELLING_METHODS: Final = {
+    name: Effect("update", name)
+    for name in ("append", "appendleft", "extend", "extendleft", "popleft", "popitem", "setdefault")
+}
+
+#: Calls that make a new object, which no other thread can see yet.
+FRESH_FUNCTIONS: Final = frozenset(
+    {
+        *("list", "tuple", "set", "frozenset", "dict", "sorted", "str", "repr", "bytes", "range"),
+        *("zip", "enumerate", "map", "filter", "divmod", "open", "vars", "input"),
+    }
+)
+FRESH_METHODS: Final = frozenset(
+    {
+        *("copy", "split", "rsplit", "splitlines", "partition", "rpartition", "groups", "groupdict", "strip", "lower"),
+        *("upper", "format", "encode", "decode", "join", "replace", "most_common", "tolist"),
+    }
+)
+VIEWS: Final = frozenset({"keys", "values", "items"})
+WRAPPERS: Final = frozenset({"enumerate", "reversed", "zip", "map", "filter", "iter"})
+
+_CALLABLES: Final[frozenset[type]] = frozenset(
+    {
+        types.MethodDescriptorType,
+        types.WrapperDescriptorType,
+        types.BuiltinFunctionType,
+        types.FunctionType,
+        type,
+    }
+)
+
+
+def effect_of(function: object) -> Effect | None:
+    """What calling ``function`` does, None when it is nothing known."""
+    if type(function) is types.MethodType:
+        function = function.__func__
+    # Only these types hash by address; anything else could run code of the user.
+    return EFFECTS.get(function) if one_of(type(function), _CALLABLES) else None

@@ -1,0 +1,171 @@
+"""Plans operations on whole containers: loops, tests, comparisons, unpacking, operators in place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.instrument import effects, handlers, opcodes
+from pytest_racecheck.instrument.bytecode import Instruction, local_pair
+from pytest_racecheck.instrument.context import Context
+from pytest_racecheck.instrument.handlers import Handler
+from pytest_racecheck.instrument.source import SourceFile, is_fresh
+
+if TYPE_CHECKING:
+    from pytest_racecheck.instrument.paths import Getter
+
+Maker = Callable[[Context, Instruction, SourceFile], Handler | None]
+
+_COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SIMPLE: Final = (ast.Name, ast.Attribute, ast.Subscript)
+_OPERATORS: Final = (ast.Add, ast.BitOr, ast.BitAnd, ast.BitXor, ast.Sub, ast.Mult)
+
+
+def operands_of(context: Context, node: ast.expr, depth: int = 3) -> tuple[Getter, ...]:
+    """Getters for the containers that iterating over ``node`` looks into."""
+    if isinstance(node, ast.Call) and depth:
+        function = node.func
+        if isinstance(function, ast.Attribute) and function.attr in effects.VIEWS and not node.args:
+            return operands_of(context, function.value, depth - 1)
+        if isinstance(function, ast.Name) and function.id in effects.WRAPPERS:
+            skipped = 1 if function.id in ("map", "filter") else 0
+            return tuple(getter for part in node.args[skipped:] for getter in operands_of(context, part, depth - 1))
+        return ()
+    getter = context.paths.getter(node)
+    return (getter,) if getter is not None and not isinstance(node, ast.Constant) else ()
+
+
+def _loop(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
+    pair = _iterated(context, instruction, source)
+    if pair is None:
+        return None
+    iterated, target = pair
+    hidden, context.hidden_loop = context.hidden_loop, False
+    operands = operands_of(context, iterated)
+    if hidden:
+        # The interpreter made the iterator outside and passes it as a hidden argument. Other comprehensions than
+        # generators are functions in some versions only, and must not show more there.
+        if is_fresh(iterated) or not (operands or context.code.co_name == "<genexpr>"):
+            return None
+        operands = (lambda _frame, variables: variables.get(".0"),)
+    elif _names(iterated) & _names(target):
+        return None  # what stands here means something else after the first turn
+    if not operands:
+        return None
+    get = context.accesses.get
+    read, update = get(iterated, "read", "iter", True), get(iterated, "update", "iter", True)
+    return handlers.next_item(read, update, operands, hidden)
+
+
+def _iterated(context: Context, instruction: Instruction, source: SourceFile) -> tuple[ast.expr, ast.expr] | None:
+    """What the loop with this FOR_ITER iterates over, and its target."""
+    if opcodes.LOOP_AT_STATEMENT:
+        node = source.node(instruction.position, ast.For, *_COMPREHENSIONS)
+        if isinstance(node, ast.For):
+            return node.iter, node.target
+        if isinstance(node, _COMPREHENSIONS):
+            generator = node.generators[context.count(node) % len(node.generators)]
+            return generator.iter, generator.target
+    return source.iterated.get(instruction.position)
+
+
+def _contains(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
+    node = source.node(instruction.position, ast.Compare)
+    if node is None:
+        return None
+    places = [number for number, operator in enumerate(node.ops) if isinstance(operator, ast.In | ast.NotIn)]
+    place = places[context.count(node) % len(places)]
+    left = node.comparators[place - 1] if place else node.left
+    operands = operands_of(context, node.comparators[place])
+    if not operands:
+        return None
+    return handlers.contains(context.accesses.get(node, "read", "in", True), operands[0], context.paths.getter(left))
+
+
+def _operator(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
+    node = source.node(instruction.position, ast.Compare, ast.BinOp, ast.AugAssign)
+    if isinstance(node, ast.AugAssign):
+        getter = context.paths.getter(node.target)
+        if getter is None or isinstance(node.value, ast.Constant) or not isinstance(node.op, _OPERATORS):
+            return None
+        return handlers.in_place(context.accesses.get(node.target, "update", "in place", True), getter)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, _OPERATORS):
+        return _two(context, node, "operator", [node.left, node.right])
+    if isinstance(node, ast.Compare):
+        return _two(context, node, "compare", [node.left, *node.comparators])
+    return None
+
+
+def _two(context: Context, node: ast.expr, name: str, operands: list[ast.expr]) -> Handler | None:
+    if any(isinstance(operand, ast.Constant | ast.JoinedStr) for operand in operands):
+        return None  # compared with, or added to, what is no container
+    getters = [getter for getter in map(context.paths.getter, operands) if getter is not None]
+    if not getters:
+        return None
+    access = context.accesses.get(node, "read", name, True)
+    return handlers.whole(access, getters[0]) if len(getters) == 1 else handlers.two_wholes(access, *getters[:2])
+
+
+def _whole(context: Context, node: ast.expr | None, name: str) -> Handler | None:
+    getter = context.paths.getter(node) if isinstance(node, _SIMPLE) else None
+    if node is None or getter is None:
+        return None
+    return handlers.whole(context.accesses.get(node, "read", name, True), getter)
+
+
+def _test(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
+    node = _pushed(context, source)
+    if instruction.opname == "UNARY_NOT":
+        negation = source.node(instruction.position, ast.UnaryOp)
+        node = negation.operand if negation is not None else node
+    pair = local_pair(context.code, context.before) if context.before is not None else None
+    if pair is not None:
+        # One instruction pushed two variables, and the second is tested.
+        found = source.node(instruction.position, ast.Name, ast.BoolOp)
+        for part in found.values if isinstance(found, ast.BoolOp) else (found,):
+            if isinstance(part, ast.Name) and part.id == pair[1]:
+                node = part
+    return _whole(context, node, "bool")
+
+
+def _format(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
+    # Before 3.12, every part of an f-string stands where the whole does.
+    replaced = source.node(instruction.position, ast.FormattedValue) if opcodes.CALL_EVENTS else None
+    if replaced is None:
+        return _whole(context, _pushed(context, source), "format")
+    return _whole(context, replaced.value, "format") if replaced.format_spec is None else None
+
+
+def _spread(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
+    return _whole(context, _pushed(context, source), "unpack")
+
+
+def _pushed(context: Context, source: SourceFile) -> ast.expr | None:
+    """The expression whose value the previous instruction pushed."""
+    before = context.before
+    if before is None or before.opname not in opcodes.LOADS:
+        return None
+    if before.opname in opcodes.ATTRIBUTE_READS:
+        return source.attribute(before.position, before.name)
+    node = source.node(before.position, ast.Name, ast.Subscript)
+    if node is None and before.name.startswith("@py"):
+        # pytest keeps the parts of an assertion in variables of its own.
+        rewritten = source.node(before.position, ast.Assert)
+        return rewritten.test if rewritten is not None else None
+    return node
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+MAKERS: Final[dict[str, Maker]] = {
+    "FOR_ITER": _loop,
+    "CONTAINS_OP": _contains,
+    "COMPARE_OP": _operator,
+    "BINARY_OP": _operator,
+    **dict.fromkeys(opcodes.TESTS, _test),
+    **dict.fromkeys(opcodes.FORMATS, _format),
+    **dict.fromkeys(opcodes.SPREADS, _spread),
+}

@@ -1,0 +1,62 @@
+"""Windows in operations that are one step otherwise: C code that calls back into Python.
+
+``defaultdict`` looks for an item, calls its factory, then stores what it made; ``list.sort`` calls its key function
+while the list is empty. Other threads can run when such a function begins, so it begins with a second access.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.engine import real
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_racecheck.engine.operation import Access
+    from pytest_racecheck.instrument.handlers import Handler, Listener
+
+#: Makes a code object call :func:`entry` when it begins; set while an instrumentation is open.
+watch: Callable[[CodeType], None] | None = None
+
+#: By thread and address of the code: the access to tell of when the code begins.
+_expected: Final[dict[tuple[int, int], tuple[Access, object, object]]] = {}
+
+
+def announce(function: object, access: Access, owner: object, key: object) -> None:
+    """``access`` begins, and ``function`` may be called before it has ended."""
+    code = _code_of(function)
+    if code is not None and watch is not None:
+        _expected[real.get_ident(), id(code)] = access, owner, key
+        watch(code)
+
+
+def entry(number: int, first: Handler | None) -> Handler:
+    """The handler for the first instruction of the code at address ``number``; ``first`` is what it had before."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        expected = _expected.pop((real.get_ident(), number), None)
+        if expected is not None:
+            access, owner, key = expected
+            listener(access, owner, key, None)
+        return first(frame, listener) if first is not None else None
+
+    return handler
+
+
+def close() -> None:
+    """Nothing is expected any more."""
+    global watch
+    watch = None
+    _expected.clear()
+
+
+def _code_of(function: object) -> CodeType | None:
+    if type(function) is functools.partial:
+        function = function.func
+    if type(function) is types.MethodType:
+        function = function.__func__
+    return function.__code__ if type(function) is types.FunctionType else None

@@ -1,0 +1,89 @@
+"""The engine without pytest around it: explores plain functions, for tests of the engine and of what lies below it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from pytest_racecheck.engine.explorer import Explorer
+from pytest_racecheck.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_racecheck.report.model import Failure, TestResult
+
+
+class PlainWorld:
+    """A test body without fixtures; remembers what each call returned."""
+
+    def __init__(self, body: Callable[[], object]) -> None:
+        self.values: list[Any] = []
+        self._body = body
+
+    def set_up(self) -> None: ...
+
+    def tear_down(self) -> None: ...
+
+    def call(self) -> None:
+        self.values.append(self._body())
+
+    def is_outcome(self, exc: BaseException) -> bool:
+        return isinstance(exc, (KeyboardInterrupt, pytest.skip.Exception))
+
+
+class Explored(NamedTuple):
+    """What came of it. ``values``: what the body returned, run by run (replays of a failure included)."""
+
+    result: TestResult
+    error: BaseException | None
+    values: list[Any]
+
+    @property
+    def verdict(self) -> str:
+        return self.result.verdict
+
+    @property
+    def failure(self) -> Failure:
+        assert self.result.failure is not None
+        return self.result.failure
+
+
+class Engine:
+    """The engine, and what most programs for it need."""
+
+    def explore(self, body: Callable[[], object], **settings: Any) -> Explored:
+        """Explores ``body`` as if it were the whole of a marked test, 30 interleavings unless told otherwise."""
+        settings = {"interleavings": 30, "timeout": 5.0, **settings}
+        world = PlainWorld(body)
+        nodeid = settings.pop("nodeid", "test_body")
+        explorer = Explorer(Settings(**settings), world, nodeid, lambda *_: None)
+        explorer.open()
+        try:
+            result = explorer.explore()
+            explorer.before_tear_down()
+        finally:
+            explorer.close()
+        return Explored(result, explorer.failure, world.values)
+
+    def passes(self, body: Callable[[], object], **settings: Any) -> list[Any]:
+        """Explores ``body``, which must not fail. Returns what it returned, interleaving by interleaving."""
+        explored = self.explore(body, **settings)
+        if explored.error is not None:
+            raise AssertionError(f"{explored.verdict}: {explored.error}") from explored.error
+        assert explored.verdict in ("passed", "proved")
+        return explored.values
+
+    def together(self, *functions: Callable[[], object]) -> None:
+        """Runs each function in a thread of its own and waits for all."""
+        threads = [threading.Thread(target=function) for function in functions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine()
