@@ -6,7 +6,7 @@ test is imported, else its module-level locks are out of reach. They cost next t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -14,11 +14,11 @@ from pytest_racecheck import __version__, hookspecs
 from pytest_racecheck.primitives import install
 from pytest_racecheck.pytesting import marked, options
 from pytest_racecheck.pytesting.fixture import racecheck
-from pytest_racecheck.pytesting.results import USAGE_ERROR, Results
 from pytest_racecheck.tutorial import fixtures as tutorial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_racecheck.settings import Settings
 
@@ -30,6 +30,8 @@ _SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 _MARKED: pytest.StashKey[int] = pytest.StashKey()
 #: Whether this session holds on to the installed stand-ins.
 _HOLDS: pytest.StashKey[bool] = pytest.StashKey()
+
+_RESULTS: Final = "racecheck-results"
 
 install.acquire()
 _held_by_import = True  # until the first session takes over
@@ -57,8 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SETTINGS] = options.session_settings(config)
     options.treats_all_as_marked(config)
     json_path = options.json_path(config)
-    if not _is_xdist_worker(config):
-        config.pluginmanager.register(Results(config, json_path), "racecheck-results")
+    if json_path is not None or config.getoption("dist", "no") != "no":
+        _collect_results(config, json_path)
     config.pluginmanager.register(tutorial, "racecheck-tutorial")
 
 
@@ -79,6 +81,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     except pytest.UsageError as error:
         if not _is_xdist_worker(config):
             raise
+        from pytest_racecheck.pytesting.results import USAGE_ERROR
+
         config.workeroutput[USAGE_ERROR] = str(error)  # type: ignore[attr-defined]
         items.clear()
         return
@@ -87,6 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from pytest_racecheck.pytesting.item_hooks import ItemHooks
 
         config.pluginmanager.register(ItemHooks(selected), "racecheck-items")
+        _collect_results(config, None)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -100,6 +105,14 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
     if not count or not items or options.given(config) or config.get_verbosity() < 0:
         return None
     return _header(config)
+
+
+def _collect_results(config: pytest.Config, json_path: Path | None) -> None:
+    """Where reports arrive that may have results: not in a worker of pytest-xdist, but in its controller."""
+    if not _is_xdist_worker(config) and not config.pluginmanager.has_plugin(_RESULTS):
+        from pytest_racecheck.pytesting.results import Results
+
+        config.pluginmanager.register(Results(config, json_path), _RESULTS)
 
 
 def _header(config: pytest.Config) -> str:

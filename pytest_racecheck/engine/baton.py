@@ -167,15 +167,15 @@ class Baton:
     def _next(self, me: ControlledThread, default: ControlledThread | None) -> ControlledThread:
         """Who runs now that ``me`` can't. The clock jumps when nobody can; the main thread, when the run is stuck."""
         ready = self.ready
-        while not ready or self.external.arrivals:
-            if self.external.arrivals:
+        while not ready or self.external.news:
+            if self.external.news:
                 self.external.admit()
             elif self._draining or self.stuck is not None:
                 return self.main
             elif self.external.count:
                 self.external.wait(self.clock.next_deadline(), me)
                 self._expire(self.clock.now)
-            else:
+            elif not (self._somebody_waits() and self.external.wait_for_release()):
                 deadline = self.clock.next_deadline()
                 if deadline is None:
                     self.give_up("deadlock")
@@ -190,6 +190,10 @@ class Baton:
         if chosen is not default:
             self.deviations.append((me.path, me.ops, chosen.path))
         return chosen
+
+    def _somebody_waits(self) -> bool:
+        """Whether a thread waits for a lock or a queue, and not only for time to pass or for another thread's end."""
+        return any(thread.waits is not None and not thread.ended for thread in self.threads)
 
     def _expire(self, until: int) -> None:
         for thread in self.clock.expired(until):
@@ -289,7 +293,7 @@ class Baton:
             if me.unwinding == 2 or me.unwinding > UNWINDING_OPERATIONS:
                 raise Unwind
             return True
-        if self.external.arrivals:
+        if self.external.news:
             self.external.admit()
         if self._draining and self.stuck is None:
             self._drain_budget -= 1

@@ -20,9 +20,14 @@ TOLERANCE: Final = 200_000
 
 
 class Origin:
-    """What the real clocks showed when an item began; every interleaving of the item starts there again."""
+    """What the real clocks showed when an item began; every interleaving of the item starts there again.
+
+    ``outside_seconds``: how long, in real time, threads that nobody controls are given to free what all others wait
+    for. Once they let it pass, they get next to nothing: they have nothing to do with the item.
+    """
 
     def __init__(self) -> None:
+        self.outside_seconds = 1.0
         self.monotonic = real.monotonic_ns()
         self.perf_counter = real.perf_counter_ns()
         self.time = real.time_ns()

@@ -17,6 +17,9 @@ from pytest_racecheck.engine import real
 #: Real seconds after which the processor is chosen anew: another process may have taken it meanwhile.
 REPIN_SECONDS: Final = 0.1
 
+#: A full collection looks at all that the process has, some 20 ms of work.
+RUNS_PER_FULL_COLLECTION: Final = 1_000
+
 
 class Environment:
     """Everything that is switched for one item. `open` and `close` frame the item, `begin_run` starts each run.
@@ -28,6 +31,7 @@ class Environment:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self._runs = 0
         self._collects = False
         self._mask: set[int] | None = None
         self._pinned_at = 0.0
@@ -51,7 +55,9 @@ class Environment:
         """Called before each run: the same random numbers and thread names, no garbage, a processor that is free."""
         random.seed(self._seed)
         threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
-        gc.collect(0)
+        # What a run leaves is young, unless a collection met it while it was still in use: then it counts as old.
+        self._runs += 1
+        gc.collect(2 if self._runs % RUNS_PER_FULL_COLLECTION == 0 else self._runs % 20 == 0)
         if self._mask is not None and real.monotonic() - self._pinned_at > REPIN_SECONDS:
             self._pin()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.errors import Unwind
 
 if TYPE_CHECKING:
-    from pytest_racecheck.engine.baton import Baton
+    from pytest_racecheck.engine.baton import Baton, Waitable
     from pytest_racecheck.engine.thread import ControlledThread
 
 #: Real seconds between two looks for an interrupt while nothing but the outside world can go on.
@@ -26,6 +27,8 @@ class External:
         self.threads: set[ControlledThread] = set()
         #: Those that are back and want the baton; appended by themselves, without holding it.
         self.arrivals: deque[ControlledThread] = deque()
+        #: What uncontrolled threads freed; appended by them.
+        self.released: deque[Waitable] = deque()
         #: Where threads waited, for the report: such a run is only partly controlled.
         self.places: set[str] = set()
         #: All threads of the run are outside: the first to return takes the baton. Guarded, like the hand-over, by:
@@ -65,6 +68,40 @@ class External:
             else:
                 self._come_back(me)
 
+    def tell(self, resource: Waitable) -> None:
+        """A thread that nobody controls freed ``resource``. Called by that thread, which does not hold the baton."""
+        self.released.append(resource)
+        self.places.add("threads that are not controlled")
+        self._wake_holder()
+
+    def _wake_holder(self) -> None:
+        holder = current.thread
+        if holder is not None:
+            holder.attention = True
+        with suppress(RuntimeError):  # somebody else has just arrived as well: one wake-up is enough
+            self._arrival.release()
+
+    @property
+    def news(self) -> bool:
+        """Whether somebody is back, or something was freed, that `admit` has to deal with."""
+        return bool(self.arrivals or self.released)
+
+    def wait_for_release(self) -> bool:
+        """Nobody can go on: gives uncontrolled threads some real time to free what is waited for. False if none did."""
+        origin = self._scheduler.clock.origin
+        if not _outsiders(self._scheduler):
+            return False
+        deadline = real.monotonic() + origin.outside_seconds
+        while not self.news:
+            rest = deadline - real.monotonic()
+            if rest <= 0:
+                origin.outside_seconds = SLICE / 10
+                return False
+            self._arrival.acquire(timeout=min(rest, SLICE))
+            if self._scheduler.stuck is not None:
+                return False
+        return True
+
     def _leave(self, me: ControlledThread) -> None:
         scheduler = self._scheduler
         with self._mutex:
@@ -83,17 +120,15 @@ class External:
                 current.thread = me
                 return
             self.arrivals.append(me)
-        holder = current.thread
-        if holder is not None:
-            holder.attention = True
-        with suppress(RuntimeError):  # somebody else has just arrived as well: one wake-up is enough
-            self._arrival.release()
+        self._wake_holder()
         scheduler.park(me)
         if me.unwinding:
             raise Unwind
 
     def admit(self) -> None:
-        """Enables those who are back. Called by the holder of the baton."""
+        """Enables those who are back, and those whose wait somebody ended. Called by the holder of the baton."""
+        while self.released:
+            self._scheduler.freed(self.released.popleft())
         while self.arrivals:
             thread = self.arrivals.popleft()
             self.threads.discard(thread)
@@ -110,3 +145,19 @@ class External:
     def abandon(self, thread: ControlledThread) -> None:
         """The run ends while ``thread`` is outside: it unwinds when it comes back."""
         self.threads.discard(thread)
+
+
+#: Top-level modules whose threads serve the test runner: they free nothing that a test waits for.
+_RUNNERS: Final = frozenset({"execnet", "xdist", "pytest_timeout", "coverage", "_pydevd_bundle", "debugpy", "pydevd"})
+
+
+def _outsiders(scheduler: Baton) -> bool:
+    """Whether threads are alive that are not controlled and might have to do with the test."""
+    for thread in threading.enumerate():
+        if id(thread) in scheduler.by_thread or isinstance(thread, threading._DummyThread):
+            continue
+        target = getattr(thread, "_target", None)
+        module = getattr(target, "__module__", None) or type(thread).__module__
+        if module.partition(".")[0] not in _RUNNERS:
+            return True
+    return False

@@ -8,7 +8,7 @@ grows: an access that met a shared location once is a scheduling point from then
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_racecheck.engine import current
 from pytest_racecheck.engine.operation import UNKNOWN
@@ -16,6 +16,10 @@ from pytest_racecheck.engine.operation import UNKNOWN
 if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Access
     from pytest_racecheck.engine.thread import ControlledThread
+
+
+#: Stands for the name of any container: which one an unknown receiver is, its method does not tell.
+_CONTAINERS: Final = "[]"
 
 
 class AccessRecorder(Protocol):
@@ -87,10 +91,13 @@ class Memory:
         me = current.thread
         assert me is not None
         if owner is UNKNOWN:
-            self._unknown_names.add(access.name)
-            location = self._locate(me, access, access.name, None)
+            name = _CONTAINERS if access.container else access.name
+            self._unknown_names.add(name)
+            location = self._locate(me, access, name, None)
         elif access.container:
             location = self._locate(me, access, id(owner), owner)
+            if _CONTAINERS in self._unknown_names:
+                self._locate(me, access, _CONTAINERS, None)
         else:
             if also is not None:
                 self._locate(me, access, (id(also), access.name), also)

@@ -97,7 +97,7 @@ def _steps(recording: Recording) -> list[Step]:
 
 def _resource(operation: Recorded, site: Site | None) -> str:
     if operation.name:
-        return operation.name
+        return _location(operation.name, site.source if site is not None else "")
     resource = operation.resource
     if operation.kind == "end":
         return ""
@@ -107,6 +107,14 @@ def _resource(operation: Recorded, site: Site | None) -> str:
     if isinstance(label, str):
         return label
     return _lock_expression(site.source) if site is not None else show(resource)
+
+
+def _location(name: str, source: str) -> str:
+    """What an access is about: the name of an attribute or variable, the expression of a container or its item."""
+    receiver, called, _ = source.partition(f".{name}(")
+    if called:
+        return receiver
+    return name if name.isidentifier() or not source else source
 
 
 def _lock_expression(source: str) -> str:

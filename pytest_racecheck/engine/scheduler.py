@@ -183,6 +183,7 @@ class Scheduler(Baton):
         if me.idle <= self.patience:
             return self.strategy.choose(self.ready, me, True)
         me.idle = 0
+        me.naps += 1
         self.strategy.gave_way(me)
         return min((thread for thread in self.ready if thread is not me), key=_turn)
 
@@ -329,6 +330,9 @@ class Scheduler(Baton):
                 # Alone with the clock: 1 us, 2 us, 4 us, ... so that a busy wait of a minute takes a few dozen looks.
                 clock.now += TICK << min((me.idle - self.patience) // POLL, 30)
                 self._expire(clock.now)
+            elif self._all_poll():
+                clock.now += TICK << min(me.naps, 30)
+                self._expire(clock.now)
         else:
             me.ops += 1
         clock.now += TICK
@@ -340,11 +344,18 @@ class Scheduler(Baton):
         A thread that does nothing else gives way at its next scheduling point; if it is alone, time passes.
         """
         me.idle += weight
-        if me.idle > self.patience and len(self.ready) == 1:
+        if me.idle > self.patience and (len(self.ready) == 1 or self._all_poll()):
             deadline = self.clock.next_deadline()
             if deadline is not None:
                 self.clock.now = max(self.clock.now, deadline)
                 self._expire(self.clock.now + TOLERANCE)
+
+    def _all_poll(self) -> bool:
+        """Whether every enabled thread has given way more than once and done nothing since that others could notice."""
+        for thread in self.ready:
+            if thread.naps <= NAPS:
+                return False
+        return True
 
     def give_way(self, me: ControlledThread) -> None:
         """Lets another thread go on, whatever the strategy prefers. Does nothing when no other can."""

@@ -67,6 +67,8 @@ class Context:
         self.before: Instruction | None = None
         #: How often an instruction of one expression was met: comprehensions and chained comparisons have several.
         self._met: dict[ast.AST, int] = {}
+        #: The comprehension that the code is, once that is known, where all loops of the code are its own.
+        self.comprehension: ast.expr | None = None
         #: The next loop is the outermost of a comprehension that is a function.
         self.hidden_loop = code.co_name in ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 

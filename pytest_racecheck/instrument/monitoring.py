@@ -47,6 +47,7 @@ class Monitoring:
         for entry in list(registry.known.values()):
             code = entry.code
             if code is not None and registry.wanted(code, scope):
+                callbacks.drop_state(code)
                 if entry.planned:
                     callbacks.arm(code, entry)
                 else:
@@ -159,11 +160,14 @@ class _Callbacks:
             _monitoring.set_local_events(self._tool, code, 0)
             _monitoring.set_local_events(self._tool, code, self._local_events)
 
+    def drop_state(self, code: CodeType) -> None:
+        """Makes the interpreter forget which events of one code object were switched off, before the first is on."""
+        _monitoring.set_local_events(self._tool, code, _monitoring.events.INSTRUCTION)
+        _monitoring.set_local_events(self._tool, code, 0)
+
     def watch_start(self, code: CodeType, entry: registry.KnownCode) -> None:
-        """Makes the next start of one code object an event, though its start was switched off before."""
+        """Makes the next start of one code object an event; it gets its plan then."""
         events = _monitoring.events
-        # The first call drops the state that was left, the second makes the event a new one.
-        _monitoring.set_local_events(self._tool, code, events.INSTRUCTION)
         _monitoring.set_local_events(self._tool, code, events.PY_START | events.PY_RESUME)
         self._armed.append(entry)
 

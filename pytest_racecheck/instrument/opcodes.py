@@ -64,3 +64,6 @@ LOOP_AT_STATEMENT: Final = sys.version_info < (3, 13)
 
 #: The interpreter tells what is called by an event of its own.
 CALL_EVENTS: Final = sys.version_info >= (3, 12)
+
+#: Every comprehension is a code object of its own, not generator expressions alone.
+COMPREHENSIONS_ARE_FUNCTIONS: Final = sys.version_info < (3, 12)

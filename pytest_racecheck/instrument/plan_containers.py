@@ -61,10 +61,12 @@ def _loop(context: Context, instruction: Instruction, source: SourceFile) -> Han
 def _iterated(context: Context, instruction: Instruction, source: SourceFile) -> tuple[ast.expr, ast.expr] | None:
     """What the loop with this FOR_ITER iterates over, and its target."""
     if opcodes.LOOP_AT_STATEMENT:
-        node = source.node(instruction.position, ast.For, *_COMPREHENSIONS)
+        node = context.comprehension or source.node(instruction.position, ast.For, *_COMPREHENSIONS)
         if isinstance(node, ast.For):
             return node.iter, node.target
         if isinstance(node, _COMPREHENSIONS):
+            if context.hidden_loop and opcodes.COMPREHENSIONS_ARE_FUNCTIONS:
+                context.comprehension = node  # its inner loops are said to stand anywhere
             generator = node.generators[context.count(node) % len(node.generators)]
             return generator.iter, generator.target
     return source.iterated.get(instruction.position)

@@ -44,7 +44,7 @@ class KnownCode:
     def plan(self, code: CodeType) -> Plan:
         """The plan of the code object, made when it is first needed."""
         if self._plan is None:
-            with _quiet():
+            with quiet():
                 source = source_of(code.co_filename, self.globals)
                 self._plan = make_plan(code, source, special_attributes(code))
         return self._plan
@@ -60,8 +60,8 @@ def _forget(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Reading a source file is nothing that the test does: the stand-ins for ``os.stat`` and the like keep out."""
+def quiet() -> Iterator[None]:
+    """Inside, stand-ins leave the calling thread alone: it reads a source file, say, which is no part of the test."""
     thread = current.thread
     if thread is None or thread.ident != real.get_ident():
         yield

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
 _TUTORIAL: Final = _PACKAGE + "tutorial" + os.sep
 
+#: A thread that parked in one of these would stop all others.
+_NEVER: Final = (_PACKAGE, "<frozen importlib.", "<frozen zipimport>")
+
 _STANDARD_LIBRARY: Final = tuple(
     {os.path.join(os.path.realpath(path), "") for path in map(sysconfig.get_path, ("stdlib", "platstdlib")) if path}
     | {os.path.join(path, "") for path in map(sysconfig.get_path, ("stdlib", "platstdlib")) if path}
@@ -41,8 +44,7 @@ class Scope:
 
     An entry of ``include`` and ``exclude`` is a module name ("random", "logging.handlers": that module and what is
     below), or, when it holds a slash or a wildcard or ends in ".py", a fragment or glob of the path ("*/vendor/*.py").
-    ``exclude`` wins over the default, ``include`` over ``exclude``'s default part, that is, over what is left out by
-    default.
+    ``include`` adds to the default, ``exclude`` takes away from both. Import machinery and racecheck itself stay out.
     """
 
     def __init__(self, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> None:
@@ -68,6 +70,8 @@ class Scope:
         return wanted
 
     def _decide(self, file: str) -> bool:
+        if file.startswith(_NEVER) and not file.startswith(_TUTORIAL):
+            return False
         names = _module_names(file)
         if any(_matches(entry, file, names) for entry in self.exclude):
             return False

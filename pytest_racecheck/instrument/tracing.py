@@ -107,7 +107,11 @@ def _tracer(
         return plan
 
     def make(previous: Trace | None) -> Trace:
+        callers: set[int] = set()
+
         def trace(frame: FrameType, event: str, arg: Any) -> Any:
+            if opportunity is not None:
+                callers.add(id(frame.f_back))
             chained = _chain(previous, trace, frame, event, arg) if previous is not None else None
             try:
                 plan = look_up(frame)
@@ -119,7 +123,7 @@ def _tracer(
                 _offer(opportunity, get_ident)
             frame.f_trace_opcodes = True
             frame.f_trace_lines = chained is not None
-            return _local(plan, listener, opportunity, chained, trace)
+            return _local(plan, listener, opportunity, chained, trace, callers)
 
         return trace
 
@@ -128,7 +132,8 @@ def _tracer(
 
 def _chain(other: Trace, trace: Trace, frame: FrameType, event: str, arg: Any) -> Any:
     """Lets another trace function see the event; ``trace`` stays the one of the thread."""
-    chained = other(frame, event, arg)
+    with registry.quiet():  # what it does, files that it looks at, is no part of the test
+        chained = other(frame, event, arg)
     if sys.gettrace() is not trace:  # coverage installs itself anew at every call
         sys.settrace(trace)
     return chained
@@ -152,8 +157,9 @@ def _local(
     opportunity: Callable[[], None] | None,
     chained: Trace | None,
     trace: Trace,
+    callers: set[int],
 ) -> Trace:
-    """The trace function of one frame."""
+    """The trace function of one frame; ``callers`` are the frames (by address) that called Python code lately."""
     handlers, cells, get_ident = plan.handlers, plan.cells, real.get_ident
     places: frozenset[int] | set[int] = plan.backward | plan.after_calls if opportunity is not None else frozenset()
 
@@ -168,7 +174,10 @@ def _local(
             if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
                 runs_python = handler(frame, listener) if handler is not None else None
                 if opportunity is not None and (runs_python or offset in places):
-                    opportunity()
+                    # The interpreter looks for other threads after a call of C code, and where Python code begins.
+                    if id(frame) not in callers or offset in plan.backward or runs_python:
+                        opportunity()
+                    callers.discard(id(frame))
                 if cells:
                     # When this function returns, the interpreter writes f_locals back into the frame: with what
                     # was read before the listener let other threads run, it would undo their writes to variables

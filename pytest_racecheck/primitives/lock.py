@@ -81,13 +81,14 @@ class Lock(metaclass=_LockType):
             origin.seen(self, me)
         if limit == 0:
             # An attempt can go on whether the lock is free or not, and which it is depends on the moment.
-            if origin.shared:
+            if origin.shared or me.idle > scheduler.patience:
                 scheduler.point(me, "try-acquire", self)
             if self.owner is None and self.real.acquire(False):
                 self._taken(me)
                 return True
         else:
-            while scheduler.obtain(me, self, "acquire", limit, origin.shared):
+            me.idle += 1  # a loop over nothing but a lock (``while queue.empty()``) waits for somebody else
+            while scheduler.obtain(me, self, "acquire", limit, origin.shared or me.idle > scheduler.patience):
                 if self.real.acquire(False):
                     self._taken(me)
                     return True
@@ -136,7 +137,7 @@ class Lock(metaclass=_LockType):
                 # Taken under control, released outside of it.
                 self.owner = None
                 owner.held.pop(self, None)
-                owner.scheduler.freed(self)
+                owner.scheduler.external.tell(self)
             return
         scheduler = me.scheduler
         try:
@@ -171,7 +172,7 @@ class Lock(metaclass=_LockType):
             origin.observed = True
             if not origin.shared:
                 origin.seen(self, me)
-            if origin.shared:
+            if origin.shared or me.idle > me.scheduler.patience:
                 me.scheduler.point(me, "read", self)
             me.state_hash = hash((me.state_hash, me.scheduler.hashes.get(self, 0)))
             me.scheduler.looked(me, POLL)

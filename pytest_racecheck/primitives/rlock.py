@@ -56,13 +56,14 @@ class RLock:
         if not origin.shared:
             origin.seen(self, me)
         if limit == 0:
-            if origin.shared:
+            if origin.shared or me.idle > scheduler.patience:
                 scheduler.point(me, "try-acquire", self)
             if self.owner is None and self.real.acquire(False):
                 self._taken(me)
                 return True
         else:
-            while scheduler.obtain(me, self, "acquire", limit, origin.shared):
+            me.idle += 1  # a loop over nothing but a lock (``while queue.empty()``) waits for somebody else
+            while scheduler.obtain(me, self, "acquire", limit, origin.shared or me.idle > scheduler.patience):
                 if self.real.acquire(False):
                     self._taken(me)
                     return True
@@ -129,7 +130,7 @@ class RLock:
         if owner is not None and not self.real._is_owned():
             self.owner = None
             owner.held.pop(self, None)
-            owner.scheduler.freed(self)
+            owner.scheduler.external.tell(self)
 
     def __enter__(self) -> bool:
         me = current.thread

@@ -56,6 +56,8 @@ class SimpleQueue:
                 scheduler.freed(self)
         else:
             self.real.put(item)
+            if self.waiters:
+                self.waiters[0].scheduler.external.tell(self)
 
     put_nowait = put
 
@@ -71,7 +73,7 @@ class SimpleQueue:
         scheduler = me.scheduler
         limit = (None if timeout is None else nanoseconds(timeout)) if block else 0
         if limit == 0:
-            if self.origin.shared:
+            if self.origin.shared or me.idle > scheduler.patience:
                 scheduler.point(me, "get", self)
             got = self.is_free()
         else:
@@ -103,7 +105,7 @@ class SimpleQueue:
     def _look(self) -> None:
         me = self._controlled()
         if me is not None:
-            if self.origin.shared:
+            if self.origin.shared or me.idle > me.scheduler.patience:
                 me.scheduler.point(me, "read", self)
             self._touched(me)
             me.scheduler.looked(me, POLL)

@@ -6,6 +6,8 @@ They are bound methods, not functions, because the originals are no descriptors 
 
 from __future__ import annotations
 
+from operator import index
+
 from pytest_racecheck.engine import current, real
 
 
@@ -18,7 +20,7 @@ class VirtualTime:
         if me is None or me.ident != real.get_ident() or me.quiet:
             real.sleep(seconds)
             return
-        duration = int(seconds * 1_000_000_000)
+        duration = int(seconds * 1e9) if isinstance(seconds, float) else index(seconds) * 1_000_000_000
         if duration < 0:
             real.sleep(seconds)  # raises what it raises
         me.scheduler.sleep(me, duration)

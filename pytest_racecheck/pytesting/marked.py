@@ -10,7 +10,6 @@ from typing import Any, Final
 import pytest
 
 from pytest_racecheck import settings
-from pytest_racecheck.pytesting.unittest_case import is_unittest
 from pytest_racecheck.settings import Settings, SettingsError
 
 MARKER: Final = "race"
@@ -32,18 +31,18 @@ def select(items: Iterable[pytest.Item], base: Settings, every: bool) -> dict[py
     errors: dict[str, list[str]] = {}
     for item in items:
         marks = list(item.iter_markers(MARKER))
-        obstacle = _obstacle(item)
         if not marks:
-            if every and obstacle is None:
+            if every and _obstacle(item) is None:
                 selected[item] = base
             continue
         try:
             chosen = functools.reduce(_with_mark, reversed(marks), base)  # closest last: it wins
-            if chosen.threads is not None and is_unittest(item):
+            if chosen.threads is not None and _is_unittest(item):
                 raise SettingsError("threads= is not allowed for a method of unittest.TestCase; start threads in it")
         except SettingsError as error:
             errors.setdefault(f"marker {MARKER}: {error}", []).append(item.nodeid)
         else:
+            obstacle = _obstacle(item)
             if obstacle is not None:
                 errors.setdefault(f"marker {MARKER}: {obstacle}", []).append(item.nodeid)
             selected[item] = chosen
@@ -70,6 +69,12 @@ def _obstacle(item: pytest.Item) -> str | None:
     if hasattr(function, "hypothesis") or hasattr(item.obj, "hypothesis"):
         return "Hypothesis tests are not supported yet; parametrize the test instead of @given"
     return None
+
+
+def _is_unittest(item: pytest.Item) -> bool:
+    from pytest_racecheck.pytesting.unittest_case import is_unittest
+
+    return is_unittest(item)
 
 
 def _innermost(function: Any) -> Any:

@@ -11,7 +11,6 @@ from typing import Any, Final, Literal, NamedTuple
 import pytest
 
 from pytest_racecheck import settings
-from pytest_racecheck.pytesting import private
 from pytest_racecheck.settings import Settings, SettingsError
 
 _DEFAULTS: Final = Settings()
@@ -109,7 +108,7 @@ def treats_all_as_marked(config: pytest.Config) -> bool:
         try:
             return bool(config.getini("racecheck_all"))
         except (ValueError, pytest.UsageError):
-            text = private.ini_text(config, "racecheck_all")
+            text = _as_written(config, "racecheck_all")
             raise pytest.UsageError(f"ini option racecheck_all: {text!r} is not allowed; give true or false") from None
     return flag
 
@@ -160,7 +159,7 @@ def _from_ini(config: pytest.Config, option: Option, name: str) -> Any:
     try:
         value = config.getini(name)
     except (ValueError, TypeError, pytest.UsageError):  # which of them depends on pytest's version
-        value = private.ini_text(config, name)
+        value = _as_written(config, name)
     try:
         if value is not None:
             return settings.checked(option.field, value, shown_as)
@@ -173,3 +172,9 @@ def _randomly_seed(config: pytest.Config) -> int | None:
     """The seed of pytest-randomly, when it is active and has settled on one."""
     seed = config.getoption("randomly_seed", None)
     return seed if type(seed) is int else None
+
+
+def _as_written(config: pytest.Config, name: str) -> object:
+    from pytest_racecheck.pytesting import private
+
+    return private.ini_text(config, name)

@@ -155,6 +155,16 @@ def until_the_clock_says_so_or_another_sleeper_is_done(engine: Engine) -> None:
     thread.join()
 
 
+def two_until_a_sleeper_is_done(engine: Engine) -> None:
+    flag: list[int] = []
+
+    def wait() -> None:
+        while not flag:
+            pass
+
+    engine.together(wait, wait, lambda: time.sleep(1) or flag.append(1))  # type: ignore[func-returns-value]
+
+
 def with_naps(engine: Engine) -> None:
     flag: list[int] = []
 
@@ -213,6 +223,7 @@ POLLS = {
     "SimpleQueue.get_nowait": until_get_nowait_succeeds(queue.SimpleQueue),
     "clock": until_the_clock_says_so,
     "clock and flag": until_the_clock_says_so_or_another_sleeper_is_done,
+    "two and a sleeper": two_until_a_sleeper_is_done,
     "naps": with_naps,
     "yields": with_yields,
     "in turns": in_turns,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import linecache
 import types
@@ -65,6 +66,7 @@ class Recorder:
 
         thread = types.SimpleNamespace(ident=real.get_ident(), quiet=0)
         before = current.thread, current.concurrent
+        gc.disable()  # as the engine does: what a collection calls is not part of the test
         self.instrumentation.open(scope or Scope(exclude=("tests/instrument",)), listen, opportunity)
         try:
             self.instrumentation.enter_thread()
@@ -76,6 +78,7 @@ class Recorder:
                 self.instrumentation.leave_thread()
         finally:
             self.instrumentation.close()
+            gc.enable()
 
     def run(self, function: Callable[..., object], *arguments: object) -> Recording:
         """What ``function`` does, seen from inside its call."""

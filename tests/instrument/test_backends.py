@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 import gc
+import os
+import subprocess
 import sys
 import threading
 import time
 import types
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +30,22 @@ Load = Callable[[str], Any]
 
 MONITORING = sys.version_info >= (3, 12)
 TICK = "class A:\n    n = 0\n    def tick(self):\n        self.n = 1\n"
+
+
+CELLS = """
+def make():
+    n = 0
+    def read():
+        return n
+    def write(value):
+        nonlocal n
+        n = value
+    def touch():
+        nonlocal n
+        n
+        return n
+    return read, write, touch
+"""
 
 
 class Unwound(BaseException):
@@ -172,26 +193,21 @@ def test_unwinding_leaves_through_a_call(load: Load, recorder: Recorder) -> None
         ("for _ in (1, 2, 3):\n        a.n", 1 + 3),  # the end of each turn
         ("abs(a.n)", 1 + 1),  # after the return from C
         ("helper()", 1 + 1 if not MONITORING else 1 + 2),  # before the call, too, where helper may be out of scope
-        ("collections.Counter()['k']", 1 + 1 + 1),  # the class is called, and __missing__ runs in Python
+        ("c['k']", 1 + 1),  # its __missing__ runs in Python
     ],
 )
 def test_opportunities(body: str, expected: int, load: Load, recorder: Recorder) -> None:
-    module = load(
-        "import collections\nclass A:\n    n = 0\ndef helper(): pass\n"
-        f"def run(a):\n    c = collections.Counter()\n    return inner(a, c)\ndef inner(a, c):\n    {body}\n"
-    )
-    a, c = module.A(), None
+    module = load(f"class A:\n    n = 0\ndef helper(): pass\ndef run(a, c):\n    {body}\n")
+    a, c = module.A(), collections.Counter[str]()
     for _ in range(2):  # the second time nothing is met for the first time
-        recorder.run(module.inner, a, c)  # nor does a run without opportunities leave anything switched off
+        recorder.run(module.run, a, c)  # nor does a run without opportunities leave anything switched off
         chances: list[int] = []
         with recorder.record(opportunity=functools.partial(chances.append, 1)):
-            module.inner(a, c)
+            module.run(a, c)
         assert len(chances) == expected
 
 
 def test_a_missing_item_is_an_opportunity(load: Load, recorder: Recorder) -> None:
-    import collections
-
     module = load("def run(c):\n    c['k'] += 1\n")
     chances: list[int] = []
     with recorder.record(opportunity=lambda: chances.append(1)):
@@ -292,14 +308,50 @@ def test_tool_ids() -> None:
             monitoring().free_tool_id(tool)
 
 
+MEASURED = """
+class A:
+    n = 0
+
+    def both(self, k):
+        if k:
+            self.n += 1
+        else:
+            self.n -= 1
+        return [self.n for _ in range(2)]
+"""
+
+MEASURING = """
+import measured
+from tests.instrument.conftest import Recorder
+from pytest_racecheck.instrument import create
+
+with Recorder(create()).record() as seen:
+    measured.A().both(0)
+    measured.A().both(1)
+print(len([each for each in seen if each.key == "n"]))
+"""
+
+
+@pytest.mark.parametrize("core", ["ctrace", "pytrace", "sysmon"] if MONITORING else ["ctrace", "pytrace"])
+def test_coverage_misses_nothing(core: str, tmp_path: Path) -> None:
+    pytest.importorskip("coverage")
+    (tmp_path / "measured.py").write_text(MEASURED)
+    (tmp_path / "measuring.py").write_text(MEASURING)
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "COVERAGE_CORE": core, "PYTHONPATH": os.pathsep.join([str(root), str(tmp_path)])}
+
+    def coverage(*arguments: str) -> str:
+        command = [sys.executable, "-m", "coverage", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert coverage("run", "--include=measured.py", "measuring.py") == "8\n"
+    assert coverage("report", "--format=total") == "100\n"
+
+
 @pytest.mark.skipif(MONITORING, reason="sys.settrace is used before 3.12 only")
 class TestTracing:
     def test_writes_of_others_to_cells_survive_a_pause(self, load: Load, recorder: Recorder) -> None:
-        module = load(
-            "def make():\n    n = 0\n    def read():\n        return n\n"
-            "    def write(value):\n        nonlocal n\n"
-            "        n = value\n    def touch():\n        nonlocal n\n        n\n        return n\n    return read, write, touch\n"
-        )
+        module = load(CELLS)
         read, write, touch = module.make()
         paused: list[Access] = []
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import types
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
-
-from pytest_racecheck.engine.operation import Access
 from pytest_racecheck.instrument import calls
 from pytest_racecheck.instrument.plan import make_plan
 from pytest_racecheck.instrument.source import function_name, source_of
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_racecheck.engine.operation import Access
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -46,7 +49,7 @@ def sites_of(file: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_sites_are_the_same_on_every_version(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = (GOLDEN / "sites.txt").read_text(encoding="utf-8")
-    assert sites_of(GOLDEN / "corpus.py", monkeypatch) == expected
+    assert sites_of(GOLDEN / "corpus.txt", monkeypatch) == expected
 
 
 def test_comprehensions_are_no_functions() -> None:

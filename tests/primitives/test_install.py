@@ -16,6 +16,10 @@ import threading
 import time
 from concurrent.futures import thread as pool_module
 from pathlib import Path
+
+# As at the top of any module of a user.
+from threading import Lock as ImportedLock
+from time import sleep as imported_sleep
 from types import ModuleType
 from typing import Any
 
@@ -25,10 +29,6 @@ from pytest_racecheck.engine import real
 from pytest_racecheck.primitives import install
 from pytest_racecheck.primitives.lock import Lock
 
-if True:  # as at the top of any module of a user
-    from threading import Lock as imported_lock
-    from time import sleep as imported_sleep
-
 MODULES = (threading, _thread, time, queue, os, io, builtins, selectors, socket, pool_module)
 CLASSES = (threading.Thread, selectors.SelectSelector, selectors.DefaultSelector)
 
@@ -37,7 +37,9 @@ def names() -> dict[str, dict[str, Any]]:
     holders: list[ModuleType | type] = [*MODULES, *CLASSES]
     found = {holder.__name__: dict(vars(holder)) for holder in holders}
     found["capabilities"] = {
-        name: set(getattr(os, name)) for name in vars(os) if name.startswith("supports_") and name != "supports_bytes_environ"
+        name: set(getattr(os, name))
+        for name in vars(os)
+        if name.startswith("supports_") and name != "supports_bytes_environ"
     }
     return found
 
@@ -97,7 +99,9 @@ def test_installing_once_more_changes_nothing() -> None:
 
 
 def test_names_that_were_imported_before_are_replaced_as_well(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(early="from threading import Lock\nfrom time import sleep, monotonic\nfrom io import open as iopen")
+    pytester.makepyfile(
+        early="from threading import Lock\nfrom time import sleep, monotonic\nfrom io import open as iopen"
+    )
     in_fresh_interpreter(
         pytester,
         """
@@ -129,7 +133,8 @@ def test_a_patch_made_meanwhile_is_kept(pytester: pytest.Pytester) -> None:
 
 
 def test_names_imported_by_this_module_are_the_stand_ins() -> None:
-    assert imported_lock is Lock
+    imported: object = ImportedLock
+    assert imported is Lock
     assert imported_sleep is time.sleep
     assert imported_sleep is not real.sleep
 
@@ -146,8 +151,8 @@ class Service:
 
 
 def test_functions_as_class_attributes(tmp_path: Path) -> None:
-    service = Service()
-    service.sleep(0)  # type: ignore[arg-type]
+    service: Any = Service()
+    service.sleep(0)
     assert service.clock() > 0
     assert service.stat(str(tmp_path)).st_mode
     file = tmp_path / "file"
@@ -157,7 +162,7 @@ def test_functions_as_class_attributes(tmp_path: Path) -> None:
     assert service.make_lock().acquire()
     done = service.make_lock()
     done.acquire()
-    service.spawn(done.release, ())  # type: ignore[arg-type]
+    service.spawn(done.release, ())
     assert done.acquire(timeout=20)
 
 
@@ -174,7 +179,7 @@ def test_files_still_work(tmp_path: Path) -> None:
     source = tmp_path / "a" / "b"
     source.mkdir(parents=True)
     (source / "file").write_bytes(b"content")
-    os.symlink(source / "file", source / "link")
+    (source / "link").symlink_to(source / "file")
     shutil.copytree(source, tmp_path / "copy", symlinks=True)
     assert (tmp_path / "copy" / "link").is_symlink()
     shutil.move(tmp_path / "copy", tmp_path / "moved")
@@ -195,7 +200,9 @@ def test_files_still_work(tmp_path: Path) -> None:
 def test_subprocesses_and_sockets_still_work() -> None:
     import subprocess
 
-    assert subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True, check=True, timeout=60).stdout == b"1\n"
+    assert (
+        subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True, check=True, timeout=60).stdout == b"1\n"
+    )
     left, right = socket.socketpair()
     with left, right, selectors.DefaultSelector() as selector:
         selector.register(right, selectors.EVENT_READ)

@@ -38,7 +38,7 @@ def test_sleepers_wake_in_the_order_of_their_deadlines(engine: Engine) -> None:
             time.sleep(seconds)
             woken.append(seconds)
 
-        engine.together(*(lambda n=n: sleeper(n) for n in (3, 1, 2)))  # type: ignore[misc]
+        engine.together(*(lambda n=n: sleeper(n) for n in (3, 1, 2)))
         assert woken == [1, 2, 3]
 
     engine.passes(body, strategy="random")

@@ -115,7 +115,7 @@ def test_a_hang_shows_where_the_threads_are(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         """
-        @pytest.mark.race(timeout=0.5)
+        @pytest.mark.race(timeout=1)
         def test_spin():
             def spin():
                 while True: pass
@@ -125,7 +125,7 @@ def test_a_hang_shows_where_the_threads_are(pytester: pytest.Pytester) -> None:
         """,
     )
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines(["E   *within 0.5 s*", "E   *test_it.py:* in spin*", "test_it.py:*: HangFailure"])
+    result.stdout.fnmatch_lines(["E   *within 1 s*", "E   *test_it.py:* in spin*", "test_it.py:*: HangFailure"])
 
 
 def test_waiting_at_a_prompt_is_no_hang(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,9 +137,9 @@ def test_waiting_at_a_prompt_is_no_hang(pytester: pytest.Pytester, monkeypatch: 
 
         class Slow:  # a person at a prompt
             def __init__(self, *args, **kwargs): pass
-            def set_trace(self, frame=None): real.sleep(1.5)
+            def set_trace(self, frame=None): real.sleep(2.5)
 
-        @pytest.mark.race(timeout=0.5, interleavings=2)
+        @pytest.mark.race(timeout=1, interleavings=2)
         def test_it(racecheck):
             if racecheck.interleaving == 1:
                 breakpoint()

@@ -1,0 +1,51 @@
+"""Replay tokens: what is put in comes out, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_racecheck.engine.errors import ReplayError
+from pytest_racecheck.engine.schedule import MarkedDeviation, decode, encode
+
+DEVIATIONS = st.lists(
+    st.tuples(
+        st.tuples(st.text(), st.text(), st.text(), st.text(), st.text(), st.integers(1, 10_000)),
+        st.text(),
+    ),
+    max_size=6,
+)
+
+
+@given(DEVIATIONS, st.booleans())
+def test_round_trip(deviations: list[MarkedDeviation], naps: bool) -> None:
+    token = encode(deviations, naps)
+    assert decode(token) == (deviations, naps)
+    assert decode(f" {token}\n") == (deviations, naps)
+    assert not set(token) & set(" \n\"'$`\\")
+
+
+@given(DEVIATIONS, st.data())
+def test_a_changed_token_is_refused(deviations: list[MarkedDeviation], data: st.DataObject) -> None:
+    token = encode(deviations, naps=True)
+    place = data.draw(st.integers(4, len(token) - 2))  # the last character holds bits that do not count
+    other = data.draw(st.sampled_from([each for each in "Aa0-_. é" if each != token[place]]))
+    with pytest.raises(ReplayError, match="damaged"):
+        decode(token[:place] + other + token[place + 1 :])
+
+
+@given(st.text(max_size=60))
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ReplayError):
+        decode(text)
+
+
+def test_what_the_messages_say() -> None:
+    token = encode([], naps=False)
+    with pytest.raises(ReplayError, match="is no replay token: one starts with rc1-"):
+        decode("no token")
+    with pytest.raises(ReplayError, match=r"newer racecheck.*upgrade pytest-racecheck"):
+        decode("rc9" + token[3:])
+    with pytest.raises(ReplayError, match="damaged: copy the whole token"):
+        decode(token[:-3])
