@@ -9,8 +9,8 @@ from __future__ import annotations
 import _thread
 import threading
 import time
-from collections.abc import Callable
 from _queue import SimpleQueue
+from collections.abc import Callable
 
 allocate_lock = _thread.allocate_lock
 lock_type = _thread.LockType

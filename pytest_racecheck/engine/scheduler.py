@@ -352,10 +352,7 @@ class Scheduler(Baton):
 
     def _all_poll(self) -> bool:
         """Whether every enabled thread has given way more than once and done nothing since that others could notice."""
-        for thread in self.ready:
-            if thread.naps <= NAPS:
-                return False
-        return True
+        return all(thread.naps > NAPS for thread in self.ready)
 
     def give_way(self, me: ControlledThread) -> None:
         """Lets another thread go on, whatever the strategy prefers. Does nothing when no other can."""

@@ -7,6 +7,7 @@ They are bound methods, not functions, because the originals are no descriptors 
 from __future__ import annotations
 
 from operator import index
+from typing import Any
 
 from pytest_racecheck.engine import current, real
 
@@ -14,7 +15,7 @@ from pytest_racecheck.engine import current, real
 class VirtualTime:
     """The functions of the module `time` that know of virtual time."""
 
-    def sleep(self, seconds: float, /) -> None:
+    def sleep(self, seconds: Any, /) -> None:
         """Suspends the calling thread for ``seconds``."""
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet:
