@@ -107,6 +107,7 @@ class Explorer:
         #: What to raise to pytest, after `explore`.
         self.failure: BaseException | None = None
         self._failed = False
+        self._number = 0
 
     def open(self) -> None:
         """Before the first fixture of interleaving 0; the calling thread becomes the main thread of the runs.
@@ -167,7 +168,6 @@ class Explorer:
         """
         self._failed = True
         self._runner.naps = False
-        self.api.begin(0)
         return self._run(lambda: self._runner.begin(Serial(), patient=True))
 
     def _search(self, search: _Search) -> Run:
@@ -175,7 +175,7 @@ class Explorer:
         chosen = strategy.create(self._settings.strategy, random)
         run = search.last
         while search.done < self._settings.interleavings:
-            self.api.begin(search.done)
+            self._number = search.done
             run = self._run(lambda: self._runner.begin(chosen))
             self.api.count()
             search.count(run)
@@ -191,6 +191,7 @@ class Explorer:
             self._runner.unwind()
         self._runner.tear_down()
         self._runner.end()
+        self.api.begin(self._number)
         begin()
         run = self._runner.call(set_up=True)
         self._failed = run.failed

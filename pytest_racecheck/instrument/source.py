@@ -147,7 +147,8 @@ def source_of(file: str, module_globals: dict[str, object] | None) -> SourceFile
         return _files[file]
     except KeyError:
         pass
-    lines = linecache.getlines(file, module_globals)
+    # linecache may know a "<string>", that of ``python -c``: code by that name need not come from there.
+    lines = [] if file in ("<string>", "<stdin>") else linecache.getlines(file, module_globals)
     try:
         source = SourceFile(file, lines) if lines else None
     except (SyntaxError, ValueError, RecursionError):
