@@ -240,7 +240,7 @@ class Runner:
 
     def close(self) -> None:
         """Lets go of the process. Harmless when called twice, and when `open` failed."""
-        WATCHDOG.disarm()
+        WATCHDOG.stop()
         try:
             self.end()
         finally:

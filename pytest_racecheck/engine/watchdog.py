@@ -13,6 +13,8 @@ from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.errors import Unwind
 
 if TYPE_CHECKING:
+    from _thread import LockType
+
     from pytest_racecheck.engine.scheduler import Scheduler
 
 #: Real seconds between two looks at the clock, and between two attempts to stop a run that is over its time.
@@ -26,9 +28,8 @@ class Watchdog:
     """A thread, outside the scheduler's control, that ends runs which take too long. One for the process."""
 
     def __init__(self) -> None:
-        self._wake = real.allocate_lock()
-        self._wake.acquire()
-        self._running = False
+        #: Released to end the thread; each thread has one of its own, None while there is no thread.
+        self._end: LockType | None = None
         self._deadline: float | None = None
         self._scheduler: Scheduler | None = None
 
@@ -36,9 +37,10 @@ class Watchdog:
         """Starts the clock for a run."""
         self._scheduler = scheduler
         self._deadline = real.monotonic() + seconds
-        if not self._running:
-            self._running = True
-            real.start_new_thread(self._watch, ())
+        if self._end is None:
+            self._end = real.allocate_lock()
+            self._end.acquire()
+            real.start_new_thread(self._watch, (self._end,))
 
     def disarm(self) -> None:
         """The run is over."""
@@ -46,16 +48,15 @@ class Watchdog:
         self._scheduler = None
 
     def stop(self) -> None:
-        """Ends the thread."""
-        if self._running:
-            self._running = False
-            self._wake.release()
+        """The item is over: ends the thread, which is of no use to unmarked tests."""
+        self.disarm()
+        end, self._end = self._end, None
+        if end is not None:
+            end.release()
 
-    def _watch(self) -> None:
+    def _watch(self, end: LockType) -> None:
         attempts = 0
-        while self._running:
-            if self._wake.acquire(timeout=INTERVAL):
-                return
+        while not end.acquire(timeout=INTERVAL):
             deadline, scheduler = self._deadline, self._scheduler
             if deadline is None or scheduler is None or real.monotonic() < deadline:
                 attempts = 0
