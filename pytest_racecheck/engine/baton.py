@@ -19,7 +19,7 @@ from pytest_racecheck.engine.external import External
 from pytest_racecheck.engine.thread import ControlledThread, Ready
 
 if TYPE_CHECKING:
-    from pytest_racecheck.engine.operation import Kind, Site
+    from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.schedule import Deviation
     from pytest_racecheck.engine.scheduler import Scheduler
     from pytest_racecheck.strategy.base import Strategy
@@ -40,19 +40,6 @@ class Waitable(Protocol):
 
     def is_free(self) -> bool:
         """Whether a thread that is scheduled now gets it."""
-
-
-class Recorder(Protocol):
-    """Told of every operation of a run that is replayed for its report."""
-
-    #: Where the operation stands that was told last.
-    site: Site | None
-
-    def operation(self, thread: ControlledThread, kind: Kind, resource: object) -> None:
-        """``thread`` carries out its next operation now."""
-
-    def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
-        """The baton goes to ``target``; a preemption if ``source`` could have gone on."""
 
 
 class Hooks(Protocol):
@@ -79,11 +66,11 @@ class Baton:
         strategy: Strategy,
         origin: Origin,
         hooks: Hooks,
-        recorder: Recorder | None,
+        observer: Observer | None,
     ) -> None:
         self.strategy = strategy
         self.clock = Clock(origin)
-        self.recorder = recorder
+        self.observer = observer
         self.external = External(self)
         self.threads: list[ControlledThread] = []
         self.by_thread: dict[int, ControlledThread] = {}
@@ -180,8 +167,7 @@ class Baton:
                 if deadline is None:
                     self.give_up("deadlock")
                     return self.main
-                self.clock.now = max(self.clock.now, deadline)
-                self._expire(self.clock.now + TOLERANCE)
+                self._jump(deadline)
         if self._draining and not has_lasting(ready):
             return self.main
         chosen = ready[0] if len(ready) == 1 else self.strategy.choose(ready, me, False)
@@ -190,6 +176,12 @@ class Baton:
         if chosen is not default:
             self.deviations.append((me.path, me.ops, chosen.path))
         return chosen
+
+    def _jump(self, deadline: int) -> None:
+        if self.observer is not None:
+            self.observer.clock_jumps()
+        self.clock.now = max(self.clock.now, deadline)
+        self._expire(self.clock.now + TOLERANCE)
 
     def _somebody_waits(self) -> bool:
         """Whether a thread waits for a lock or a queue, and not only for time to pass or for another thread's end."""
@@ -202,8 +194,8 @@ class Baton:
             self.enable(thread)
 
     def _switch(self, me: ControlledThread, chosen: ControlledThread, can_go_on: bool) -> None:
-        if self.recorder is not None:
-            self.recorder.switch(me, chosen, can_go_on)
+        if self.observer is not None:
+            self.observer.switch(me, chosen, can_go_on)
         self._hand_over(chosen)
         self.park(me)
         while me.slot < 0 and not me.attention and not self._draining:

@@ -8,25 +8,19 @@ grows: an access that met a shared location once is a scheduling point from then
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current
 from pytest_racecheck.engine.operation import UNKNOWN
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.operation import Access
     from pytest_racecheck.engine.thread import ControlledThread
 
 
 #: Stands for the name of any container: which one an unknown receiver is, its method does not tell.
 _CONTAINERS: Final = "[]"
-
-
-class AccessRecorder(Protocol):
-    """Told of every access to a shared location in a run that is replayed for its report."""
-
-    def access(self, thread: ControlledThread, access: Access, owner: object, key: object) -> None:
-        """``thread`` carries the access out now."""
 
 
 class Location:
@@ -56,7 +50,7 @@ class Memory:
         self._flagged: list[Access] = []
         #: Names with accesses whose receiver is unknown: every access to them may be to the same location.
         self._unknown_names: set[str] = set()
-        self.recorder: AccessRecorder | None = None
+        self.observer: Observer | None = None
         #: Every access is a scheduling point, whether it is known to matter or not: for following a token.
         self.every_access = False
 
@@ -90,6 +84,7 @@ class Memory:
         """
         me = current.thread
         assert me is not None
+        me.also = None
         if owner is UNKNOWN:
             name = _CONTAINERS if access.container else access.name
             self._unknown_names.add(name)
@@ -97,20 +92,21 @@ class Memory:
         elif access.container:
             location = self._locate(me, access, id(owner), owner)
             if _CONTAINERS in self._unknown_names:
-                self._locate(me, access, _CONTAINERS, None)
+                me.also = self._locate(me, access, _CONTAINERS, None)
         else:
-            if also is not None:
-                self._locate(me, access, (id(also), access.name), also)
             location = self._locate(me, access, (id(owner), access.name), owner)
+            if also is not None:
+                me.also = self._locate(me, access, (id(also), access.name), also)
             if access.name in self._unknown_names:
-                self._locate(me, access, access.name, None)
+                me.also = self._locate(me, access, access.name, None)
+        me.location = location
         scheduler = me.scheduler
         if access.shared or self.every_access or me.idle > scheduler.patience:
             scheduler.point(me, access.kind, access)
         else:
             scheduler.passing(me, access.kind, access)
-        if self.recorder is not None:
-            self.recorder.access(me, access, owner, key)
+        if self.observer is not None:
+            self.observer.access(me, access, owner, key)
         self._note(me, access, location)
 
     def _note(self, me: ControlledThread, access: Access, location: Location) -> None:

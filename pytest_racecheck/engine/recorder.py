@@ -107,6 +107,9 @@ class Recording:
             site = resource.site
         self.switches.append(Switch(len(self.operations), source, target, can_go_on, site))
 
+    def clock_jumps(self) -> None:
+        """Nothing that a report shows."""
+
     def finish(self) -> None:
         """The run is over."""
         self._settle()

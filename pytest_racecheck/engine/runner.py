@@ -80,7 +80,9 @@ class Runner:
         assert self._instrumentation is not None
         self._environment.begin_run()
         self._memory.begin_run()
-        self._memory.recorder = self._recording = recording
+        self._recording = recording
+        observer = recording or strategy.observer
+        self._memory.observer = observer
         self._diagnosis = None
         strategy.begin()
         scheduler = Scheduler(
@@ -90,7 +92,7 @@ class Runner:
             max_points=self._settings.max_points,
             patient=patient,
             naps=self.naps,
-            recorder=recording,
+            observer=observer,
         )
         self._scheduler = scheduler
         current.concurrent = False

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, older, real
-from pytest_racecheck.engine.baton import UNWINDING_SECONDS, Baton, Hooks, Recorder, Waitable, has_lasting
+from pytest_racecheck.engine.baton import UNWINDING_SECONDS, Baton, Hooks, Waitable, has_lasting
 from pytest_racecheck.engine.clock import TICK, TOLERANCE, Origin
 from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.engine.pools import pools_silenced
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.thread import ControlledThread
     from pytest_racecheck.strategy.base import Strategy
@@ -48,9 +49,9 @@ class Scheduler(Baton):
         max_points: int,
         patient: bool,
         naps: bool,
-        recorder: Recorder | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        super().__init__(strategy, origin, hooks, recorder)
+        super().__init__(strategy, origin, hooks, observer)
         self.points = 0
         self.preemptions = 0
         self.patience = SERIAL_PATIENCE if patient else PATIENCE
@@ -137,15 +138,15 @@ class Scheduler(Baton):
         if me.unwinding:
             self._hand_over(self.main)
             return
-        if self.recorder is not None:
-            self.recorder.operation(me, "end", None)
+        if self.observer is not None:
+            self.observer.operation(me, "end", None)
         for joiner in me.joiners:
             self.enable(joiner)
         for thread in self.threads:
             thread.idle = thread.naps = 0
         chosen = self._next(me, None)
-        if self.recorder is not None:
-            self.recorder.switch(me, chosen, False)
+        if self.observer is not None:
+            self.observer.switch(me, chosen, False)
         self._hand_over(chosen)
 
     # ------------------------------------------------------------------ scheduling points
@@ -164,8 +165,8 @@ class Scheduler(Baton):
             chosen = self._pick(me)
             if chosen is not me:
                 self._preempt(me, chosen)
-        if self.recorder is not None:
-            self.recorder.operation(me, kind, resource)
+        if self.observer is not None:
+            self.observer.operation(me, kind, resource)
 
     def passing(self, me: ControlledThread, kind: Kind, resource: object) -> None:
         """An operation that is no scheduling point, because nobody can tell when it happens. Raises Unwind like one."""
@@ -174,8 +175,8 @@ class Scheduler(Baton):
         me.resource = resource
         if me.attention:
             self._attend(me)
-        if self.recorder is not None:
-            self.recorder.operation(me, kind, resource)
+        if self.observer is not None:
+            self.observer.operation(me, kind, resource)
 
     def _pick(self, me: ControlledThread) -> ControlledThread:
         """Who goes on, with ``me`` and others enabled: what the strategy prefers, unless fairness asks for another."""
@@ -231,8 +232,8 @@ class Scheduler(Baton):
                     return False
                 self.clock.add(me, self.clock.now + timeout)
             me.ops += 1  # a choice of its own, after the one before the attempt
-            if self.recorder is not None:
-                self.recorder.operation(me, "block", resource)
+            if self.observer is not None:
+                self.observer.operation(me, "block", resource)
             me.waits = resource
             resource.waiters.append(me)
             try:
@@ -242,8 +243,8 @@ class Scheduler(Baton):
                 me.waits = None
                 me.deadline = None
             free = resource.is_free()
-        if free and self.recorder is not None:
-            self.recorder.operation(me, kind, resource)
+        if free and self.observer is not None:
+            self.observer.operation(me, kind, resource)
         return free
 
     def join(self, me: ControlledThread, target: ControlledThread, timeout: int | None) -> bool:
@@ -259,8 +260,8 @@ class Scheduler(Baton):
                     self.looked(me, POLL)
                     return target.ended
                 self.clock.add(me, self.clock.now + timeout)
-            if self.recorder is not None:
-                self.recorder.operation(me, "block", target)
+            if self.observer is not None:
+                self.observer.operation(me, "block", target)
             target.joiners.append(me)
             try:
                 self._block(me)
@@ -269,8 +270,8 @@ class Scheduler(Baton):
                 me.deadline = None
         if target.ended:
             me.state_hash = hash((me.state_hash, target.state_hash))
-            if self.recorder is not None:
-                self.recorder.operation(me, "join", target)
+            if self.observer is not None:
+                self.observer.operation(me, "join", target)
         return target.ended
 
     def sleep(self, me: ControlledThread, duration: int) -> None:
@@ -284,8 +285,8 @@ class Scheduler(Baton):
         me.resource = duration
         if me.attention and self._attend(me):
             return
-        if self.recorder is not None:
-            self.recorder.operation(me, "sleep", duration)
+        if self.observer is not None:
+            self.observer.operation(me, "sleep", duration)
         clock = self.clock
         deadline = clock.now + duration
         if not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None):

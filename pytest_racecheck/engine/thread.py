@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_racecheck.engine import real
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.memory import Location
     from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.scheduler import Scheduler
 
@@ -21,6 +22,7 @@ class ControlledThread:
     """
 
     __slots__ = (
+        "also",
         "atomic",
         "attention",
         "children",
@@ -34,6 +36,7 @@ class ControlledThread:
         "index",
         "joiners",
         "kind",
+        "location",
         "name",
         "naps",
         "ops",
@@ -66,6 +69,9 @@ class ControlledThread:
         #: What it is about to do, or is blocked in.
         self.kind: Kind = "begin"
         self.resource: Any = None
+        #: Where in memory, when it is an access; ``also`` if that reads a second location, of a class.
+        self.location: Location | None = None
+        self.also: Location | None = None
         #: Place in the scheduler's list of enabled threads; -1 while it is blocked, parked for good, or ended.
         self.slot = -1
         #: The resource, when it is blocked on one or parked right before taking it.

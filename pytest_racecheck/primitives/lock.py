@@ -105,8 +105,8 @@ class Lock(metaclass=_LockType):
         scheduler = me.scheduler
         self.owner = me
         if not self.origin.private:
-            recorder = scheduler.recorder
-            me.held[self] = None if recorder is None else recorder.site
+            observer = scheduler.observer
+            me.held[self] = None if observer is None else observer.site
         if self.waiters:
             scheduler.taken(self)
         hashes = scheduler.hashes

@@ -78,8 +78,8 @@ class RLock:
     def _taken(self, me: ControlledThread) -> None:
         scheduler = me.scheduler
         self.owner = me
-        recorder = scheduler.recorder
-        me.held[self] = None if recorder is None else recorder.site
+        observer = scheduler.observer
+        me.held[self] = None if observer is None else observer.site
         if self.waiters:
             scheduler.taken(self)
         hashes = scheduler.hashes

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Auto:
     """Takes turns: two runs of PCT, which reaches deep orders, then one of the random walk, which switches often."""
 
+    observer = None
+
     def __init__(self, random: Random) -> None:
         self._pct = Pct(random)
         self._walk = RandomWalk(random)

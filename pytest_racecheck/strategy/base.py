@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.thread import ControlledThread, Ready
 
 
 class Strategy(Protocol):
     """Chooses the next thread at every scheduling point; `begin` and `end` frame one interleaving."""
+
+    @property
+    def observer(self) -> Observer | None:
+        """Who is told of every operation of the run; None for a strategy that need not know them."""
 
     def begin(self) -> None:
         """A new interleaving starts."""

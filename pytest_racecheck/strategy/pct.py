@@ -22,6 +22,8 @@ DEPTHS: Final = (2, 1, 3, 2, 2, 4)
 class Pct:
     """Priority-based; most runs have few preemptions, at points spread evenly over the run."""
 
+    observer = None
+
     def __init__(self, random: Random, depths: tuple[int, ...] = DEPTHS) -> None:
         self._random = random
         self._depths = depths

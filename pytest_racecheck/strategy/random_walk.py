@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 class RandomWalk:
     """Simple, unbiased at each point, and so likely to switch often; weak where one rare order is needed."""
 
+    observer = None
+
     def __init__(self, random: Random) -> None:
         self._random = random.random
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 class _Following:
     """Deviates from the serial schedule exactly where it is told to."""
 
+    observer = None
+
     def begin(self) -> None:
         """Nothing to prepare."""
 

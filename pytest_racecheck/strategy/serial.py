@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 class Serial:
     """The serial schedule. Always interleaving 0: what fails here is no race."""
 
+    observer = None
+
     def begin(self) -> None:
         """Nothing to prepare."""
 

@@ -1,0 +1,57 @@
+"""Which operations depend on each other: the order of two dependent ones can matter, that of independent ones can't.
+
+Dependence is the base of every notion of equivalence between interleavings (Mazurkiewicz, Trace Theory, 1987).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.thread import ControlledThread
+
+#: Operations that touch nothing which another thread could notice at that moment.
+_NOTHING: Final = frozenset(("begin", "start", "sleep", "block"))
+
+#: Operations on memory: what they touch is a location, not the resource, which is a place in the code.
+_MEMORY: Final = frozenset(("read", "write", "update"))
+
+
+class Footprint(NamedTuple):
+    """What an operation touches: up to two things, compared by identity, and whether it only looks at them."""
+
+    first: object
+    second: object
+    reads: bool
+
+    def conflicts(self, other: Footprint) -> bool:
+        """Whether the order of the two can matter."""
+        if self.reads and other.reads:
+            return False
+        mine, also = self.first, self.second
+        if mine is None:
+            return False
+        if mine is other.first or mine is other.second:
+            return True
+        return also is not None and (also is other.first or also is other.second)
+
+
+NOTHING: Final = Footprint(None, None, True)
+
+#: All explicit scheduling points (``racecheck.point``) touch this: they stand for something that racecheck can't see.
+_POINTS: Final = "explicit points"
+
+
+def footprint(thread: ControlledThread) -> Footprint:
+    """Of what ``thread`` is about to do, or does now."""
+    kind = thread.kind
+    if kind in _NOTHING:
+        return NOTHING
+    resource = thread.resource
+    if kind in _MEMORY and hasattr(resource, "container"):
+        return Footprint(thread.location, thread.also, kind == "read")
+    if kind == "end":
+        return Footprint(thread, None, False)
+    if kind == "point":
+        return Footprint(_POINTS, None, False)
+    return Footprint(resource, None, kind in ("read", "join"))

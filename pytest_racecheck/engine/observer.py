@@ -1,0 +1,28 @@
+"""What the engine tells, operation by operation, to whoever watches a run: a recording, or a strategy that learns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Access, Kind, Site
+    from pytest_racecheck.engine.thread import ControlledThread
+
+
+class Observer(Protocol):
+    """Told of every operation right before it happens, in the thread that carries it out."""
+
+    #: Where the operation stands that was told last, if the observer finds that out.
+    site: Site | None
+
+    def operation(self, thread: ControlledThread, kind: Kind, resource: object) -> None:
+        """``thread`` carries out its next operation now; if it is one on memory, `access` follows."""
+
+    def access(self, thread: ControlledThread, access: Access, owner: object, key: object) -> None:
+        """``thread`` carries out an access to memory now; its ``location`` says where."""
+
+    def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
+        """The baton goes to ``target``; a preemption if ``source`` could have gone on."""
+
+    def clock_jumps(self) -> None:
+        """Nobody can go on but those whose deadline comes next."""
