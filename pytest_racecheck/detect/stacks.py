@@ -86,14 +86,15 @@ def user_frames(frame: FrameType | None) -> list[FrameType]:
 def report_stack(frame: FrameType | None) -> list[Frame]:
     """The stack to show, outermost first: user frames; where a thread runs none, what it runs of the library."""
     frames = user_frames(frame)[:MAX_FRAMES] or [each for each in library_frames(frame) if not _is_start(each)][-1:]
-    return [_frame(each) for each in reversed(frames)]
+    return [frame_of(each) for each in reversed(frames)]
 
 
 def _is_start(frame: FrameType) -> bool:
     return frame.f_code.co_qualname in {"Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run"}
 
 
-def _frame(frame: FrameType) -> Frame:
+def frame_of(frame: FrameType) -> Frame:
+    """What a report says of one call."""
     code, line = frame.f_code, frame.f_lineno or frame.f_code.co_firstlineno
     return Frame(code.co_filename, line, code.co_qualname, linecache.getline(code.co_filename, line).strip())
 

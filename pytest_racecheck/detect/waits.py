@@ -42,6 +42,16 @@ _CALLS: Final[dict[tuple[str | None, str], tuple[WaitKind, str]]] = {
     ("concurrent/futures/_base.py", "wait"): ("future", "not_done"),
     ("concurrent/futures/_base.py", "as_completed"): ("future", "pending"),
 }
+_AWAITED: Final[dict[WaitKind, str]] = {
+    "notify": "a notify on {}",
+    "event": "event {}",
+    "semaphore": "a permit of {}",
+    "barrier": "the others at barrier {}",
+    "get": "an item in {}",
+    "put": "room in {}",
+    "tasks": "task_done() on {}",
+    "future": "the result of {}",
+}
 _JOIN: Final = ("threading.py", "Thread.join")
 _SHUTDOWN: Final = ("concurrent/futures/thread.py", "ThreadPoolExecutor.shutdown")
 _WORKER: Final = ("concurrent/futures/thread.py", "_worker")
@@ -231,6 +241,15 @@ class Scene:
         owner = self.namer.name(pool.executor if pool.executor is not None else pool.queue)
         text = f"the result of {name}, queued in {owner}"
         return Wait(thread, "future", future, name, text, pool.busy, pool=owner)
+
+
+def awaited(frame: FrameType | None) -> tuple[str, object] | None:
+    """What a thread in ``Condition.wait`` waits for: words with a place for the name, and the object to be named."""
+    for each in reversed(library_frames(frame)):
+        kind, variable = _CALLS.get(_call(each), (None, ""))
+        if kind is not None:
+            return _AWAITED[kind], local(each, variable)
+    return None
 
 
 def enumerate_words(words: Iterable[str]) -> str:

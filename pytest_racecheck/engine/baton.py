@@ -76,6 +76,8 @@ class Baton:
         self.by_thread: dict[int, ControlledThread] = {}
         self.ready = Ready()
         self.alive = 0
+        #: How many have ended without another thread having waited for that.
+        self.unjoined = 0
         self.deviations: list[Deviation] = []
         self.failures: list[tuple[ControlledThread, BaseException]] = []
         #: State of each synchronisation object in terms of the operations that led to it, for counting traces.
@@ -105,6 +107,9 @@ class Baton:
             self.by_thread[id(thread)] = child
         self.alive += 1
         return child
+
+    def _update_concurrent(self) -> None:
+        current.concurrent = self.alive > 1 or self.unjoined > 0
 
     # ------------------------------------------------------------------ who is enabled
 
@@ -165,9 +170,12 @@ class Baton:
             elif not (self._somebody_waits() and self.external.wait_for_release()):
                 deadline = self.clock.next_deadline()
                 if deadline is None:
+                    if self.observer is not None:
+                        self.observer.deadlock(self.threads)
                     self.give_up("deadlock")
                     return self.main
-                self._jump(deadline)
+                self.clock.now = max(self.clock.now, deadline)
+                self._expire(self.clock.now + TOLERANCE)
         if self._draining and not has_lasting(ready):
             return self.main
         chosen = ready[0] if len(ready) == 1 else self.strategy.choose(ready, me, False)
@@ -177,12 +185,6 @@ class Baton:
             self.deviations.append((me.path, me.ops, chosen.path))
         return chosen
 
-    def _jump(self, deadline: int) -> None:
-        if self.observer is not None:
-            self.observer.clock_jumps()
-        self.clock.now = max(self.clock.now, deadline)
-        self._expire(self.clock.now + TOLERANCE)
-
     def _somebody_waits(self) -> bool:
         """Whether a thread waits for a lock or a queue, and not only for time to pass or for another thread's end."""
         return any(thread.waits is not None and not thread.ended for thread in self.threads)
@@ -191,6 +193,8 @@ class Baton:
         for thread in self.clock.expired(until):
             # Enabled by the clock, not by what it waits for: nobody who takes that may disable it again.
             thread.waits = None
+            if self.observer is not None:
+                self.observer.woken(thread)
             self.enable(thread)
 
     def _switch(self, me: ControlledThread, chosen: ControlledThread, can_go_on: bool) -> None:

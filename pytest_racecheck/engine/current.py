@@ -14,5 +14,6 @@ if TYPE_CHECKING:
 #: The controlled thread that holds the baton; None outside a controlled run.
 thread: ControlledThread | None = None
 
-#: Two or more controlled threads are alive. While there is one, no access of its can conflict with anything.
+#: Two or more controlled threads are alive, or one has ended that nobody joined: accesses may conflict. Otherwise all
+#: that happens is ordered anyway.
 concurrent: bool = False

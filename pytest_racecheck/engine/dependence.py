@@ -8,10 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.thread import ControlledThread
 
 #: Operations that touch nothing which another thread could notice at that moment.
 _NOTHING: Final = frozenset(("begin", "start", "sleep", "block"))
+
+#: Operations on synchronisation objects that leave them as they are.
+_LOOKS: Final = frozenset(("read", "join", "timeout"))
 
 #: Operations on memory: what they touch is a location, not the resource, which is a place in the code.
 _MEMORY: Final = frozenset(("read", "write", "update"))
@@ -42,16 +46,17 @@ NOTHING: Final = Footprint(None, None, True)
 _POINTS: Final = "explicit points"
 
 
-def footprint(thread: ControlledThread) -> Footprint:
-    """Of what ``thread`` is about to do, or does now."""
-    kind = thread.kind
+def footprint(thread: ControlledThread, kind: Kind | None = None, resource: object = None) -> Footprint:
+    """Of what ``thread`` is about to do; or of the operation of ``kind`` on ``resource`` that it does now."""
+    if kind is None:
+        kind = thread.kind
+        resource = thread.resource
     if kind in _NOTHING:
         return NOTHING
-    resource = thread.resource
     if kind in _MEMORY and hasattr(resource, "container"):
         return Footprint(thread.location, thread.also, kind == "read")
     if kind == "end":
         return Footprint(thread, None, False)
     if kind == "point":
         return Footprint(_POINTS, None, False)
-    return Footprint(resource, None, kind in ("read", "join"))
+    return Footprint(resource, None, kind in _LOOKS)

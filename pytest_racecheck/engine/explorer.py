@@ -23,6 +23,7 @@ from pytest_racecheck.engine.runner import Runner, World
 from pytest_racecheck.engine.schedule import decode
 from pytest_racecheck.report.model import Failure, TestResult, Verdict
 from pytest_racecheck.shrink.minimise import Candidate, minimise
+from pytest_racecheck.strategy.exhaustive import Exhaustive
 from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
 from pytest_racecheck.strategy.serial import Serial
 
@@ -183,6 +184,12 @@ class Explorer:
             if run.failed:
                 search.stop()
                 return self._confirm(search, run)
+            if isinstance(chosen, Exhaustive):
+                if search.learnt:
+                    chosen.restart()
+                elif chosen.finished:
+                    search.proof = chosen
+                    break
         return run
 
     def _run(self, begin: Callable[[], None]) -> Run:
@@ -251,6 +258,8 @@ class Explorer:
                 "not reach what it is about; check the condition, or raise --interleavings"
             )
             verdict = "serial-failure"
+        if verdict == "passed" and search.is_proof():
+            verdict = "proved"
         return TestResult(
             nodeid=self._nodeid,
             verdict=verdict,
@@ -258,8 +267,8 @@ class Explorer:
             seed=self._settings.seed,
             requested=search.requested,
             interleavings=search.done,
-            distinct=len(search.traces),
-            exhaustive=False,
+            distinct=max(1, len(search.traces)),
+            exhaustive=verdict == "proved",
             first_failure=search.done - 1 if run.failed else None,
             seconds=search.seconds,
             per_second=search.per_second,
@@ -309,6 +318,8 @@ class Explorer:
                 f"{search.cut} interleavings were cut after {self._settings.max_points} scheduling points "
                 "(ini racecheck_max_points)"
             )
+        if search.proof is not None:
+            notes += [f"all interleavings were run, but this is no proof: {gap}" for gap in sorted(search.proof.gaps)]
         if search.uncontrolled:
             notes.append("only partly controlled: threads waited for " + ", ".join(sorted(search.uncontrolled)))
         following = self._following
@@ -333,6 +344,10 @@ class _Search:
         self.uncontrolled: set[str] = set()
         self.reproduced = (1, 1)
         self.last: Run
+        #: The last run showed that more operations are scheduling points than were known before.
+        self.learnt = False
+        #: The search that ran every class of interleavings.
+        self.proof: Exhaustive | None = None
         self._known = -1
         self._began = real.monotonic()
         self._ended: float | None = None
@@ -341,14 +356,20 @@ class _Search:
         """One more interleaving is over."""
         self.done += 1
         self.last = run
-        if run.known != self._known:
-            # More accesses count than before: the classes seen so far were coarser ones.
+        self.learnt = run.known != self._known
+        if self.learnt:
+            # More accesses count than before: the classes seen so far, this run's too, were coarser ones.
             self._known = run.known
             self.traces.clear()
-        self.traces.add(run.trace)
+        else:
+            self.traces.add(run.trace)
         self.threads = max(self.threads, run.threads)
         self.cut += run.kind == "limit"
         self.uncontrolled.update(run.uncontrolled)
+
+    def is_proof(self) -> bool:
+        """Whether every inequivalent interleaving was run, and all of what they do is modelled."""
+        return self.proof is not None and not (self.proof.gaps or self.cut or self.uncontrolled)
 
     def stop(self) -> None:
         """The search is over; replays and reports don't count."""

@@ -24,5 +24,14 @@ class Observer(Protocol):
     def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
         """The baton goes to ``target``; a preemption if ``source`` could have gone on."""
 
-    def clock_jumps(self) -> None:
-        """Nobody can go on but those whose deadline comes next."""
+    def started(self, parent: ControlledThread, child: ControlledThread) -> None:
+        """``parent`` starts ``child``."""
+
+    def woken(self, thread: ControlledThread) -> None:
+        """``thread`` can go on because its time is up, which it is only when nobody else could."""
+
+    def deadlock(self, threads: list[ControlledThread]) -> None:
+        """None of ``threads`` can ever go on; those that wait for something say so in ``waits``."""
+
+    def clock_read(self, thread: ControlledThread) -> None:
+        """``thread`` looks at the clock."""

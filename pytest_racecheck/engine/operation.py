@@ -12,6 +12,7 @@ Kind = Literal[
     "update",
     "acquire",
     "try-acquire",
+    "timeout",
     "release",
     "start",
     "join",
@@ -19,6 +20,7 @@ Kind = Literal[
     "block",
     "put",
     "get",
+    "try-get",
     "file",
     "point",
 ]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import reprlib
+from collections import deque
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
+
+from pytest_racecheck.detect.peek import is_a, type_name
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Access
@@ -14,6 +17,9 @@ MISSING: Final = object()
 
 _PLAIN: Final = (int, float, complex, bool, str, bytes, type(None))
 _CONTAINERS: Final = (list, tuple, dict, set, frozenset)
+
+#: Longer ones are not shown: beyond 4,300 digits, Python refuses to.
+_LONGEST_NUMBER: Final = 200
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
@@ -35,21 +41,41 @@ def peek(owner: object, access: Access, key: object) -> Any:
         return MISSING
 
 
+def show_item(owner: object, key: object) -> str | None:
+    """A short text for an item of a built-in container, None where it can't be looked at."""
+    try:
+        if isinstance(owner, dict):
+            value = dict.get(owner, key, MISSING)
+            return "missing" if value is MISSING else show(value)
+        if isinstance(owner, (list, tuple, deque)) and type(key) is int:
+            return show(owner[key]) if -len(owner) <= key < len(owner) else "missing"
+    except Exception:  # noqa: BLE001 - a key with a strange __eq__ has the same hash
+        return None
+    return None
+
+
 def show(value: object) -> str:
     """A short text for a value; built-in types as they print, all others by their type's name alone."""
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind is int and value.bit_length() > _LONGEST_NUMBER:  # type: ignore[attr-defined]
+        return f"<int of {value.bit_length()} bits>"  # type: ignore[attr-defined]
+    if kind is bytes and len(value) > _short.maxother:  # type: ignore[arg-type]
+        return f"<bytes, {len(value):,} of them>"  # type: ignore[arg-type]
+    if kind in _PLAIN or (kind in _CONTAINERS and _is_plain(value, 2)):
         return _short.repr(value)
-    if type(value) in _CONTAINERS and _is_plain(value, 2):
-        return _short.repr(value)
-    if isinstance(value, type):
-        return f"class {value.__name__}"
-    if type(value) is ModuleType:
-        return f"module {value.__name__}"
-    return f"<{type(value).__name__}>"
+    if is_a(value, type):
+        return f"class {type_name(value)}"  # type: ignore[arg-type]
+    if kind is ModuleType:
+        return f"module {value.__name__}"  # type: ignore[attr-defined]
+    if kind in _CONTAINERS:
+        return f"<{kind.__name__} of {len(value)}>"  # type: ignore[arg-type]
+    return f"<{type_name(kind)}>"
 
 
 def _is_plain(value: Any, depth: int) -> bool:
     kind = type(value)
+    if kind in (int, bytes):
+        return value.bit_length() <= _LONGEST_NUMBER if kind is int else len(value) <= _short.maxother
     if kind in _PLAIN:
         return True
     if kind not in _CONTAINERS or not depth or len(value) > 50:

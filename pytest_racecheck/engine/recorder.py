@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
+from pytest_racecheck.detect.events import NOTHING, Event, Turn
+from pytest_racecheck.detect.stacks import MAX_FRAMES, frame_of, user_frames
+from pytest_racecheck.detect.waits import awaited
+from pytest_racecheck.engine.names import Names, library_call
 from pytest_racecheck.engine.operation import UNKNOWN, Site
-from pytest_racecheck.engine.peek import MISSING, peek, show
+from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
 from pytest_racecheck.engine.places import current_site
+from pytest_racecheck.engine.thread import ControlledThread
+from pytest_racecheck.instrument.variables import Closure
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from pytest_racecheck.engine.operation import Access, Kind
     from pytest_racecheck.engine.schedule import Mark
-    from pytest_racecheck.engine.thread import ControlledThread
+    from pytest_racecheck.report.model import Frame
 
+_MEMORY: Final = frozenset(("read", "write", "update"))
 
-class Recorded:
-    """One operation. ``before`` and ``after`` are texts, None where the value is not known."""
-
-    __slots__ = ("after", "before", "kind", "name", "resource", "shared", "site", "thread")
-
-    def __init__(
-        self, thread: ControlledThread, kind: str, site: Site | None, resource: object, name: str, shared: bool
-    ) -> None:
-        self.thread = thread
-        self.kind = kind
-        self.site = site
-        self.resource = resource
-        self.name = name
-        self.shared = shared
-        self.before: str | None = None
-        self.after: str | None = None
-
-
-class Switch:
-    """The baton went from one thread, which was about to do something, to another, ``after`` so many operations."""
-
-    __slots__ = ("after", "can_go_on", "kind", "resource", "site", "source", "target")
-
-    def __init__(
-        self, after: int, source: ControlledThread, target: ControlledThread, can_go_on: bool, site: Site | None
-    ) -> None:
-        self.after = after
-        self.source = source
-        self.target = target
-        self.can_go_on = can_go_on
-        self.site = site
-        self.kind = source.kind
-        self.resource = source.resource
+#: Operations whose resource only says how long, or nothing.
+_ALONE: Final = frozenset(("begin", "end", "sleep", "point"))
 
 
 class Recording:
-    """The record of one run. It names every operation by a mark, which says the same on other versions of Python."""
+    """The record of one run. It names every operation by a mark, which says the same on other versions of Python.
+
+    ``threads``: those that did anything, in the order in which they began to.
+    """
 
     def __init__(self) -> None:
-        self.operations: list[Recorded] = []
-        self.switches: list[Switch] = []
+        self.events: list[Event] = []
+        self.turns: list[Turn] = []
+        self.threads: dict[ControlledThread, None] = {}
         self.marks: dict[tuple[str, int], Mark] = {}
         self.site: Site | None = None
+        #: The function that the main thread runs, which no thread was started with.
+        self.main_function = ""
+        self._names = Names()
+        self._frames: dict[tuple[object, int], Frame] = {}
         self._counts: dict[tuple[str, ...], int] = {}
-        self._open: tuple[Recorded, Access, object, object] | None = None
+        self._open: tuple[Event, Access, object, object, FrameType] | None = None
 
     def mark(self, thread: ControlledThread) -> Mark:
         """The mark of what ``thread``, which is running, is about to do."""
@@ -81,8 +69,33 @@ class Recording:
         self.mark(thread)
         if kind in _MEMORY and hasattr(resource, "container"):
             return
+        frame = sys._getframe(1)
         self.site = current_site() if kind != "end" else None
-        self.operations.append(Recorded(thread, kind, self.site, resource, "", True))
+        event = self._add(thread, kind, "", frame)
+        if isinstance(resource, ControlledThread):
+            event.identity = self._names.number(resource)
+            event.resource = event.child = resource.label
+        elif kind == "end":
+            event.identity = self._names.number(thread)
+        elif kind == "sleep":
+            event.resource = duration(resource)
+        elif isinstance(resource, str):
+            event.resource = resource
+        elif kind not in _ALONE and resource is not None:
+            self._describe(event, thread, resource, frame)
+
+    def _describe(self, event: Event, thread: ControlledThread, resource: Any, frame: FrameType) -> None:
+        """What is known of an operation on a lock, a queue, a thread to start, the clock."""
+        if event.kind == "start":
+            event.resource = getattr(resource, "name", "")
+            return
+        call = library_call(frame)
+        event.identity = self._names.number(resource)
+        if call is not None:
+            event.call = call.method
+            event.subject = self._names.of_object(call.subject, thread.scheduler)
+        if not _is_private(resource):
+            event.resource = self._names.of_lock(resource, thread.scheduler, call, _lock_expression(event.site))
 
     def access(self, thread: ControlledThread, access: Access, owner: object, key: object) -> None:
         """An access to memory."""
@@ -91,12 +104,42 @@ class Recording:
         thread.resource = access
         self.mark(thread)
         self.site = access.site
-        value = MISSING if owner is UNKNOWN else peek(owner, access, key)
-        recorded = Recorded(thread, access.kind, access.site, owner, access.name, access.shared)
-        recorded.before = None if value is MISSING else show(value)
-        self.operations.append(recorded)
-        if access.writes and owner is not UNKNOWN:
-            self._open = (recorded, access, owner, key)
+        frame = sys._getframe(1)
+        event = self._add(thread, access.kind, access.name, frame)
+        event.memory = True
+        event.exact = owner is not UNKNOWN
+        if thread.location is not None:
+            event.identity = self._names.number(thread.location)
+            event.resource = self._names.of_location(thread.location, owner, access, thread.scheduler)
+        if access.container and key is not None:
+            event.item = show(key)
+            event.resource = f"{event.resource}[{event.item}]"
+        if owner is not UNKNOWN:
+            event.before = _value(owner, access, key, frame)
+            if access.writes:
+                self._open = (event, access, owner, key, frame)
+
+    def _add(self, thread: ControlledThread, kind: str, resource: str, frame: FrameType) -> Event:
+        event = Event(len(self.events), thread.label, kind, resource, NOTHING, self.site)
+        self.threads.setdefault(thread)
+        stack = user_frames(frame)
+        event.stack = tuple(self._frame(each) for each in reversed(stack[:MAX_FRAMES]))
+        if thread.path == "0" and stack:
+            self.main_function = stack[-1].f_code.co_qualname
+        event.holds = tuple(self._names.of_lock(lock, thread.scheduler, None, "a lock") for lock in thread.held)
+        self.events.append(event)
+        return event
+
+    def _frame(self, frame: FrameType) -> Frame:
+        key = (frame.f_code, frame.f_lineno)
+        if key not in self._frames:
+            self._frames[key] = frame_of(frame)
+        return self._frames[key]
+
+    def started(self, parent: ControlledThread, child: ControlledThread) -> None:
+        """Told as an operation right before."""
+        if self.events and self.events[-1].kind == "start":
+            self.events[-1].child = child.label
 
     def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
         """The baton goes on."""
@@ -105,9 +148,35 @@ class Recording:
         resource: Any = source.resource
         if source.kind in _MEMORY and hasattr(resource, "site"):
             site = resource.site
-        self.switches.append(Switch(len(self.operations), source, target, can_go_on, site))
+        reason = "preempted" if can_go_on else self._reason(source, sys._getframe(1))
+        self.turns.append(Turn(len(self.events), source.label, target.label, can_go_on, reason, site))
 
-    def clock_jumps(self) -> None:
+    def _reason(self, source: ControlledThread, frame: FrameType) -> str:
+        kind, resource = source.kind, source.resource
+        if kind == "end":
+            return "ended"
+        if kind == "sleep":
+            return f"sleeps {duration(resource)}"
+        if isinstance(resource, ControlledThread):
+            return f"waits for the end of {resource.label}"
+        if source.waits is None:
+            return "done" if source.path == "0" else "waits"
+        what = awaited(frame) if _is_private(resource) else None
+        if what is not None:
+            return f"waits for {what[0].format(self._names.of_object(what[1], source.scheduler))}"
+        name = self._names.of_lock(resource, source.scheduler, library_call(frame), _lock_expression(current_site()))
+        owner = getattr(resource, "owner", None)
+        if kind == "get":
+            return f"waits for an item in {name}"
+        return f"blocked on {name}" + (f" held by {owner.label}" if owner is not None else "")
+
+    def woken(self, thread: ControlledThread) -> None:
+        """Nothing that a report shows."""
+
+    def deadlock(self, threads: list[ControlledThread]) -> None:
+        """Diagnosed elsewhere."""
+
+    def clock_read(self, thread: ControlledThread) -> None:
         """Nothing that a report shows."""
 
     def finish(self) -> None:
@@ -117,10 +186,40 @@ class Recording:
     def _settle(self) -> None:
         """The last write has happened by now: note what it left."""
         if self._open is not None:
-            recorded, access, owner, key = self._open
+            event, access, owner, key, frame = self._open
             self._open = None
-            value = peek(owner, access, key)
-            recorded.after = None if value is MISSING else show(value)
+            event.after = _value(owner, access, key, frame)
 
 
-_MEMORY = frozenset(("read", "write", "update"))
+def duration(nanoseconds: object) -> str:
+    """As in ``1 s``, ``50 ms``."""
+    if not isinstance(nanoseconds, int):
+        return ""
+    for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)):
+        if nanoseconds >= size:
+            return f"{nanoseconds / size:.3g} {unit}"
+    return f"{nanoseconds} ns"
+
+
+def _value(owner: object, access: Access, key: object, frame: FrameType) -> str | None:
+    if access.container and key is not None:
+        return show_item(owner, key)
+    if type(owner) is Closure:
+        user = next(iter(user_frames(frame)), None)
+        value = user.f_locals.get(access.name, MISSING) if user is not None else MISSING
+        return None if value is MISSING else show(value)
+    value = peek(owner, access, key)
+    return None if value is MISSING else show(value)
+
+
+def _is_private(resource: Any) -> bool:
+    """Whether it is the lock that a condition makes for one who waits: no reader ever saw it."""
+    origin = getattr(resource, "origin", None)
+    return origin is not None and origin.private
+
+
+def _lock_expression(site: Site | None) -> str:
+    """The lock in a statement that takes or releases it."""
+    source = site.source if site is not None else ""
+    found = re.match(r"(?:async )?with (.+?)(?: as \w+)?:|.*?([\w.\[\]]+)\.(?:acquire|release)\(", source)
+    return (found[1] or found[2]) if found else source

@@ -81,10 +81,10 @@ class Runner:
         self._environment.begin_run()
         self._memory.begin_run()
         self._recording = recording
+        strategy.begin()
         observer = recording or strategy.observer
         self._memory.observer = observer
         self._diagnosis = None
-        strategy.begin()
         scheduler = Scheduler(
             strategy,
             self._origin,
@@ -166,7 +166,7 @@ class Runner:
             threads=len(scheduler.threads),
             trace=hash(tuple(sorted((thread.path, thread.state_hash) for thread in scheduler.threads))),
             napped=scheduler.napped,
-            known=self._memory.shared_accesses,
+            known=self._memory.shared_accesses + lock_origin.Origin.learnt,
             uncontrolled=tuple(sorted(scheduler.external.places)),
             recording=self._recording,
         )

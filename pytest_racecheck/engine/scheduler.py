@@ -75,6 +75,8 @@ class Scheduler(Baton):
         me.children += 1
         child = self._register(f"{me.path}.{me.children}", thread, function)
         child.state_hash = me.state_hash = hash((me.state_hash, me.children))
+        if self.observer is not None:
+            self.observer.started(me, child)
         me.idle = 0
         me.quiet += 1
         try:
@@ -85,7 +87,7 @@ class Scheduler(Baton):
             raise
         finally:
             me.quiet -= 1
-        current.concurrent = self.alive > 1
+        self._update_concurrent()
         self.enable(child)
         return result
 
@@ -130,7 +132,8 @@ class Scheduler(Baton):
         me.deadline = None
         self.disable(me)
         self.alive -= 1
-        current.concurrent = self.alive > 1
+        self.unjoined += 1
+        self._update_concurrent()
         if me.thread is not None:
             self._ended.append(me.thread)
         if current.thread is not me:
@@ -243,12 +246,16 @@ class Scheduler(Baton):
                 me.waits = None
                 me.deadline = None
             free = resource.is_free()
-        if free and self.observer is not None:
-            self.observer.operation(me, kind, resource)
+        if self.observer is not None:
+            self.observer.operation(me, kind if free else "timeout", resource)
         return free
 
     def join(self, me: ControlledThread, target: ControlledThread, timeout: int | None) -> bool:
         """Waits for the end of ``target``, at most ``timeout`` nanoseconds. Returns whether it has ended."""
+        if timeout is not None and timeout <= 0:
+            self.point(me, "read", target)
+            self.looked(me, POLL)
+            return target.ended
         me.ops += 1
         me.kind = "join"
         me.resource = target
@@ -256,9 +263,6 @@ class Scheduler(Baton):
             self._attend(me)
         if not target.ended:
             if timeout is not None:
-                if timeout <= 0:
-                    self.looked(me, POLL)
-                    return target.ended
                 self.clock.add(me, self.clock.now + timeout)
             if self.observer is not None:
                 self.observer.operation(me, "block", target)
@@ -270,8 +274,12 @@ class Scheduler(Baton):
                 me.deadline = None
         if target.ended:
             me.state_hash = hash((me.state_hash, target.state_hash))
-            if self.observer is not None:
-                self.observer.operation(me, "join", target)
+            if not target.joined:
+                target.joined = True
+                self.unjoined -= 1
+                self._update_concurrent()
+        if self.observer is not None:
+            self.observer.operation(me, "join" if target.ended else "timeout", target)
         return target.ended
 
     def sleep(self, me: ControlledThread, duration: int) -> None:
@@ -323,6 +331,8 @@ class Scheduler(Baton):
     def read_clock(self, me: ControlledThread) -> int:
         """Nanoseconds since the run began; every look takes a tick, and one that waits for the clock makes it run."""
         clock = self.clock
+        if self.observer is not None:
+            self.observer.clock_read(me)
         me.idle += POLL
         if me.idle > 3 * POLL:
             # Looks again and again: this may be a loop that waits for another thread until its time is up.

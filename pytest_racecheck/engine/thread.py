@@ -34,6 +34,7 @@ class ControlledThread:
         "ident",
         "idle",
         "index",
+        "joined",
         "joiners",
         "kind",
         "location",
@@ -81,6 +82,8 @@ class ControlledThread:
         self.held: dict[Any, Any] = {}
         self.joiners: list[ControlledThread] = []
         self.ended = False
+        #: Some thread has waited for its end, so that what that one does from then on comes after all of it.
+        self.joined = False
         #: Above zero: stand-ins and instrumentation treat it like any uncontrolled thread.
         self.quiet = 0
         #: Above zero: no preemption (``racecheck.atomic()``).

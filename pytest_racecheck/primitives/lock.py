@@ -68,7 +68,7 @@ class Lock(metaclass=_LockType):
             return self.real.acquire(blocking, timeout)
         if not blocking or timeout != -1:
             check_timeout(blocking, timeout)
-            self.origin.observed = True
+            self.origin.look()
             limit = nanoseconds(timeout) if blocking else 0
         else:
             limit = None
@@ -140,6 +140,8 @@ class Lock(metaclass=_LockType):
                 owner.scheduler.external.tell(self)
             return
         scheduler = me.scheduler
+        if self.owner is not me and not self.origin.private:
+            self.origin.look()
         try:
             if self.origin.observed and self.origin.shared:
                 scheduler.point(me, "release", self)
@@ -169,7 +171,7 @@ class Lock(metaclass=_LockType):
         me = current.thread
         if me is not None and me.ident == real.get_ident() and not me.quiet:
             origin = self.origin
-            origin.observed = True
+            origin.look()
             if not origin.shared:
                 origin.seen(self, me)
             if origin.shared or me.idle > me.scheduler.patience:

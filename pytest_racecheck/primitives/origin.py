@@ -29,6 +29,9 @@ class Origin:
 
     __slots__ = ("observed", "private", "shared")
 
+    #: How often something new was learnt about any origin: more operations are scheduling points since then.
+    learnt: ClassVar[int] = 0
+
     outside: ClassVar[Origin]
     waiter: ClassVar[Origin]
 
@@ -46,6 +49,13 @@ class Origin:
             resource.user = me
         elif user is not me and user.scheduler is me.scheduler:
             self.shared = True
+            Origin.learnt += 1
+
+    def look(self) -> None:
+        """Somebody can see when one of its objects is released."""
+        if not self.observed:
+            self.observed = True
+            Origin.learnt += 1
 
 
 #: Objects that were there before the run: in a module, in a fixture of a wider scope. They are few, and usually shared.

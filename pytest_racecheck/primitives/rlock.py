@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.primitives.lock import check_timeout, nanoseconds
 from pytest_racecheck.primitives.origin import Origin, origin_of
@@ -41,7 +40,7 @@ class RLock:
             return bool(self.real.acquire(blocking, timeout))
         if not blocking or timeout != -1:
             check_timeout(blocking, timeout)
-            self.origin.observed = True
+            self.origin.look()
             limit = nanoseconds(timeout) if blocking else 0
         else:
             limit = None
@@ -105,16 +104,16 @@ class RLock:
         if self.real._recursion_count() > 1:
             self.real.release()
             return
-        scheduler = me.scheduler
         try:
-            if self.origin.observed and self.origin.shared:
-                scheduler.point(me, "release", self)
-            else:
-                scheduler.passing(me, "release", self)
-        except Unwind:
+            self._before_release(me)
+        finally:
             self._released(me)
-            raise
-        self._released(me)
+
+    def _before_release(self, me: ControlledThread) -> None:
+        if self.origin.observed and self.origin.shared:
+            me.scheduler.point(me, "release", self)
+        else:
+            me.scheduler.passing(me, "release", self)
 
     def _released(self, me: ControlledThread) -> None:
         self.real.release()
@@ -161,7 +160,7 @@ class RLock:
         me = self.owner
         if me is not None and me is current.thread and me.ident == real.get_ident() and not me.quiet:
             try:
-                me.scheduler.passing(me, "release", self)
+                self._before_release(me)
             finally:
                 state = self.real._release_save()
                 self.owner = None

@@ -74,7 +74,7 @@ class SimpleQueue:
         limit = (None if timeout is None else nanoseconds(timeout)) if block else 0
         if limit == 0:
             if self.origin.shared or me.idle > scheduler.patience:
-                scheduler.point(me, "get", self)
+                scheduler.point(me, "try-get", self)
             got = self.is_free()
         else:
             got = scheduler.obtain(me, self, "get", limit, self.origin.shared)

@@ -69,7 +69,7 @@ def native_id(self: threading.Thread) -> int | None:
 @functools.wraps(real.thread_start)
 def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the original
     me = current.thread
-    if me is None or me.ident != real.get_ident() or me.quiet or not self._initialized or self._started.is_set():  # type: ignore[attr-defined]
+    if me is None or me.ident != real.get_ident() or me.quiet or not self._initialized or self._started._flag:  # type: ignore[attr-defined]
         real.thread_start(self)
         return
 

@@ -73,8 +73,11 @@ class Preemption:
 class Step:
     """One operation of the failing interleaving, with the value of its resource before and after where known.
 
-    ``switch`` is the reason why another thread ran next ("preempted", "blocked on lock_a held by T2", "ended"), None
-    where the same thread went on. ``holds`` are the locks that the thread held while it did this.
+    ``switch`` is the reason why another thread ran next ("preempted", "blocked on lock_a held by T2", "ended"), ``to``
+    that thread; None where the same thread went on. ``holds`` are the locks that the thread held while it did this.
+    ``code`` is the whole line as written, without its indentation; what was done stands in it from ``mark_start`` to
+    ``mark_end`` (both 0: the whole line). ``level`` says how much of it a reader needs: 0 is part of the story, 1 is
+    for those who want to know more, 2 is everything else.
     """
 
     n: int
@@ -89,11 +92,16 @@ class Step:
     after: str | None = None
     switch: str | None = None
     holds: list[str] = field(default_factory=list)
+    to: str | None = None
+    code: str = ""
+    mark_start: int = 0
+    mark_end: int = 0
+    level: int = 0
 
 
 @dataclass
 class AccessReport:
-    """One side of a data race: ``holds`` is its lockset."""
+    """One of the accesses that clash: ``holds`` is its lockset."""
 
     thread: str
     file: str
@@ -103,6 +111,8 @@ class AccessReport:
     operation: str
     holds: list[str] = field(default_factory=list)
     stack: list[Frame] = field(default_factory=list)
+    before: str | None = None
+    after: str | None = None
 
 
 @dataclass
@@ -121,6 +131,8 @@ class Failure:
     ``kind`` is the verdict's word. ``exception`` is the type's name, ``message`` its text: the plain words that the
     headline uses. ``cause`` names the kind of deadlock or the pattern of a race ("lock-order cycle", "lost update").
     ``details`` are further whole sentences about the cause, ``advice`` what to do where that is certain.
+    ``clash``: the accesses that the failure comes from, in the order in which they happened, all of ``clash_on``.
+    ``raised``: the line that raised the exception, in the thread ``raised_in``.
     ``reproduced``: in how many of how many replays of ``token`` the test failed again.
     """
 
@@ -137,6 +149,10 @@ class Failure:
     cause: str = ""
     details: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
+    clash: list[AccessReport] = field(default_factory=list)
+    clash_on: str = ""
+    raised: Frame | None = None
+    raised_in: str = ""
 
 
 @dataclass

@@ -9,11 +9,23 @@ if TYPE_CHECKING:
     from pytest_racecheck.strategy.base import Strategy
 
 #: What ``--racecheck-strategy`` takes.
-NAMES: Final = ("auto", "pct", "random")
+NAMES: Final = ("auto", "exhaustive", "surw", "pos", "pct", "random")
 
 
 def create(name: str, random: Random) -> Strategy:
     """The strategy called ``name``, one of `NAMES`, which draws all its chances from ``random``."""
+    if name == "exhaustive":
+        from pytest_racecheck.strategy.exhaustive import Exhaustive
+
+        return Exhaustive()
+    if name == "surw":
+        from pytest_racecheck.strategy.surw import Surw
+
+        return Surw(random)
+    if name == "pos":
+        from pytest_racecheck.strategy.pos import Pos
+
+        return Pos(random)
     if name == "pct":
         from pytest_racecheck.strategy.pct import Pct
 

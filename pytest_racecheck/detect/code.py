@@ -1,0 +1,108 @@
+"""What a place in the source is for: a condition, or a step on the way from a value read to a value written."""
+
+from __future__ import annotations
+
+import ast
+import bisect
+import functools
+import linecache
+from typing import Final
+
+_TESTED: Final = (ast.If, ast.While, ast.IfExp)
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def code_at(file: str, line: int) -> str:
+    """The line as written, with its indentation; "" when there is no source."""
+    return linecache.getline(file, line).rstrip("\r\n")
+
+
+def is_test(file: str, line: int, column: int | None = None) -> bool:
+    """Whether what stands there decides which way the code takes; the whole line, if no column is given."""
+    return any(_covers(test, line, column) for test in _source(file).tests)
+
+
+def flows(file: str, first: int, second: int) -> bool:
+    """Whether what line ``first`` reads goes, through variables of one function, into what line ``second`` does."""
+    source = _source(file)
+    start, end = source.statement(first), source.statement(second)
+    if start is None or end is None:
+        return False
+    if start is end:
+        return isinstance(start, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr))
+    names = _bound(start)
+    if not names or second < first:
+        return False
+    for statement in source.statements[source.index(start) + 1 : source.index(end)]:
+        if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign)) and names & _used(statement):
+            names |= _bound(statement)
+    return bool(names & _used(end))
+
+
+def follows(file: str, first: int, second: int) -> bool:
+    """Whether both lines belong to one function, and the second stands below the first or in a loop with it."""
+    source = _source(file)
+    function = source.function(first)
+    if function is None or function is not source.function(second):
+        return False
+    return second >= first or any(
+        isinstance(node, (ast.For, ast.While, ast.AsyncFor)) and _covers(node, first) and _covers(node, second)
+        for node in ast.walk(function)
+    )
+
+
+class _Source:
+    def __init__(self, text: str) -> None:
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError):
+            tree = ast.Module([], [])
+        nodes = list(ast.walk(tree))
+        self.tests = [node.test for node in nodes if isinstance(node, _TESTED)]
+        self.tests += [test for node in nodes if isinstance(node, ast.comprehension) for test in node.ifs]
+        self.statements = sorted(
+            (node for node in nodes if isinstance(node, ast.stmt)), key=lambda node: (node.lineno, node.col_offset)
+        )
+        self._functions = [node for node in nodes if isinstance(node, _FUNCTIONS)]
+        self._lines = [node.lineno for node in self.statements]
+
+    def statement(self, line: int) -> ast.stmt | None:
+        """The innermost statement that stands on this line; of a compound one, its head alone."""
+        for number in range(bisect.bisect_right(self._lines, line) - 1, -1, -1):
+            node = self.statements[number]
+            if _covers(node, line):
+                body = getattr(node, "body", None)
+                return None if body and body[0].lineno <= line else node
+        return None
+
+    def index(self, statement: ast.stmt) -> int:
+        """Its number in the order of the text."""
+        return self.statements.index(statement)
+
+    def function(self, line: int) -> ast.AST | None:
+        """The innermost function around this line."""
+        around = [node for node in self._functions if _covers(node, line)]
+        return max(around, key=lambda node: node.lineno, default=None)
+
+
+@functools.lru_cache(maxsize=64)
+def _source(file: str) -> _Source:
+    return _Source("".join(linecache.getlines(file)))
+
+
+def _covers(node: ast.expr | ast.stmt, line: int, column: int | None = None) -> bool:
+    end = node.end_lineno or node.lineno
+    if column is None or not node.lineno <= line <= end:
+        return node.lineno <= line <= end
+    after_start = line > node.lineno or column >= node.col_offset
+    return after_start and (line < end or column < (node.end_col_offset or 0))
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    return {
+        node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _used(statement: ast.stmt) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}

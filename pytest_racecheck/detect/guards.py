@@ -1,0 +1,48 @@
+"""Which locks guard the accesses that clash, and what follows from that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_racecheck.detect.wording import place
+
+if TYPE_CHECKING:
+    from pytest_racecheck.detect.events import Event
+    from pytest_racecheck.detect.happens_before import Order
+
+
+def ordering(accesses: list[Event], order: Order) -> str:
+    """Why the accesses could happen in this order: a sentence on their locks, "" where nothing can be said."""
+    common = _common_locks(accesses)
+    threads = list(dict.fromkeys(event.thread for event in accesses))
+    if len(threads) != 2:
+        return ""
+    if common:
+        return f"Both hold {common[0]} there, but {accesses[0].thread} releases it in between."
+    pairs = [(a, b) for a in accesses for b in accesses if a.n < b.n and a.conflicts(b)]
+    if pairs and all(order.unordered(a, b) for a, b in pairs):
+        return "Nothing orders them: no lock is held at both, and neither thread waits for the other."
+    return "No lock is held at all of them."
+
+
+def advice(accesses: list[Event], events: list[Event]) -> str:
+    """What to do about it, where the other accesses to the same place tell; "" where they don't."""
+    common = _common_locks(accesses)
+    first, last = accesses[0], accesses[-1]
+    if common and first.thread == last.thread:
+        return f"Hold {common[0]} from {place(first)} to {place(last)} without a break."
+    by_site: dict[tuple[str, int], set[str]] = {}
+    for event in events:
+        if event.overlaps(first):
+            held = set(event.holds)
+            by_site[event.line] = by_site[event.line] & held if event.line in by_site else held
+    for lock in sorted(set().union(*by_site.values()) if by_site else ()):
+        without = [each for each in accesses if lock not in by_site.get(each.line, set())]
+        bare = {line for line, held in by_site.items() if lock not in held}
+        if len({event.line for event in without}) == 1 == len(bare) and len(by_site) > 1:
+            return f"Every other access to {first.resource} holds {lock}: hold it at {place(without[0])}, too."
+    return ""
+
+
+def _common_locks(accesses: list[Event]) -> list[str]:
+    return [lock for lock in accesses[0].holds if all(lock in event.holds for event in accesses)]

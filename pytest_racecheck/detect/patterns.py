@@ -1,0 +1,262 @@
+"""What went wrong in a failing run: the accesses that clash, and the name of the pattern where one surely fits.
+
+A clash is what no serial run could show: a thread touches a place in memory twice, and between the two another thread
+touches it so that the result is neither that of before nor that of after (Lu et al., AVIO, ASPLOS 2006). A name is given
+only when the source bears it out; a wrong name would send the reader the wrong way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.detect import code
+from pytest_racecheck.detect.wording import did, place
+
+if TYPE_CHECKING:
+    from pytest_racecheck.detect.events import Event, Trace, Turn
+    from pytest_racecheck.report.model import Frame
+
+LOST_UPDATE: Final = "lost update"
+CHECK_THEN_ACT: Final = "check-then-act"
+DOUBLE_INITIALISATION: Final = "double initialisation"
+ITERATION: Final = "iterate while mutating"
+TWO_LOCKS: Final = "atomicity over two locks"
+LOST_WAKE_UP: Final = "lost wake-up"
+ORDER_VIOLATION: Final = "order violation"
+
+#: Texts of values that stand for "not there yet"; None where an attribute has no value at all.
+_NOTHING_YET: Final = frozenset((None, "None", "missing"))
+_FLAGS: Final = frozenset(("True", "False"))
+_CHANGED_SIZE: Final = re.compile(r"changed size during iteration|mutated during iteration|keys changed during")
+_NOT_THERE: Final = frozenset(("AttributeError", "NameError", "KeyError", "TypeError"))
+
+
+@dataclass(slots=True)
+class Clash:
+    """The accesses that clash, in the order in which they happened; ``name`` of the pattern, "" if none fits.
+
+    ``sentence`` says what happened. ``rank``: the lower, the more likely it is what made the run fail.
+    """
+
+    accesses: list[Event]
+    sentence: str
+    name: str = ""
+    rank: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class _Around:
+    """What happened to shared memory around one switch away from a thread and back: its own, the others', its own."""
+
+    turn: Turn
+    before: list[Event]
+    between: list[Event]
+    after: list[Event]
+
+
+def find_clash(trace: Trace) -> Clash | None:
+    """The clash that most likely made the run fail; None when nothing is known to clash."""
+    early = _used_too_early(trace)
+    if early is not None:
+        return early
+    found: list[Clash] = []
+    for around in _all_around(trace):
+        for identity in dict.fromkeys(event.identity for event in around.between):
+            found += _over_one_place(around, identity, trace)
+        found += _over_two_places(around)
+    found.sort(key=lambda clash: clash.rank)
+    if not found:
+        return None
+    best = found[0]
+    for rival in found:
+        other = rival.accesses[0].resource != best.accesses[0].resource
+        if other and rival.name not in ("", best.name) and rival.rank[:2] == best.rank[:2]:
+            best.name = ""  # either may be what the test stumbled over
+    return best
+
+
+def find_lost_wake_up(trace: Trace, waiting: list[str]) -> Clash | None:
+    """For a run that ended with the threads ``waiting`` for a notification: the look that made one of them wait."""
+    for thread in waiting:
+        mine = [event for event in trace.events if event.thread == thread]
+        waits = next((event for event in reversed(mine) if event.kind == "block"), None)
+        look = next((event for event in reversed(mine) if event.memory and event.kind == "read"), None)
+        if waits is None or look is None or look.n > waits.n or not _is_check(look, waits):
+            continue
+        for write in trace.events[look.n : waits.n]:
+            if write.writes and write.conflicts(look) and _changes(write):
+                text = (
+                    f"{thread} waits because of what it read at {place(look)}; before it waited, {did(write)}, and no "
+                    "one is left to notify it of that."
+                )
+                return Clash([look, write], text, LOST_WAKE_UP)
+    return None
+
+
+def _all_around(trace: Trace) -> Iterator[_Around]:
+    shared, events = trace.shared(), trace.events
+
+    def accesses(start: int, end: int | None) -> list[Event]:
+        return [e for e in events[start:end] if e.memory and e.exact and e.identity in shared]
+
+    for turn in trace.turns:
+        back = next((e.n for e in events[turn.before :] if e.thread == turn.source), None)
+        if back is not None:
+            yield _Around(
+                turn,
+                [e for e in accesses(0, turn.before) if e.thread == turn.source],
+                accesses(turn.before, back),
+                [e for e in accesses(back, None) if e.thread == turn.source],
+            )
+
+
+def _over_one_place(around: _Around, identity: int, trace: Trace) -> Iterator[Clash]:
+    before = [e for e in around.before if e.identity == identity]
+    if not before:
+        return
+    first = before[-1]
+    after = [e for e in around.after if e.overlaps(first)]
+    reads = [e for e in around.between if e.conflicts(first) and e.reads]
+    writes = [e for e in around.between if e.conflicts(first) and e.writes and _changes(e)]
+    if not after:
+        return
+    use = next((e for e in after if e.writes), after[0])
+    rank = (0 if around.turn.preempted else 1, use.n - first.n)
+    if _is_iteration(first, after[0], writes, trace):
+        text = f"{first.thread} goes through it at {place(first)}; meanwhile {did(writes[-1])}."
+        yield Clash([first, writes[-1], after[0]], text, ITERATION, (-1, *rank))
+    elif first.kind == "read" and writes:
+        # What it read on the way to its write tells whether it saw what the others had written.
+        fresh = use.kind == "update" or any(e.reads for e in takewhile(lambda e: e is not use, after))
+        name, text = _stale(first, writes[-1], use, fresh=fresh)
+        yield Clash([first, writes[-1], use], text, name, (rank[0], 0 if name else 1, rank[1]))
+    elif first.kind == "write" and (writes if use.kind == "read" else reads):
+        other = writes[-1] if use.kind == "read" else reads[-1]
+        then = "read it" if use.kind == "read" else "wrote it"
+        text = f"{first.thread} wrote it at {place(first)} and {then} at {place(use)}; between them {did(other)}."
+        yield Clash([first, other, use], text, "", (rank[0], 2, rank[1]))
+
+
+def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str, str]:
+    """Name and sentence for what a thread did with a value that others changed after it had read it."""
+    checked = _is_check(first, use)
+    nothing_yet = first.before in _NOTHING_YET
+    mine = first.thread
+    if use.writes and not fresh:
+        if nothing_yet and other.line == use.line and (checked or _in_order(first, use)):
+            text = f"{mine} found nothing at {place(first)}; before it wrote at {place(use)}, {other.thread} did so, too."
+            return DOUBLE_INITIALISATION, text
+        if not checked and not nothing_yet and first.before not in _FLAGS and _goes_into(first, use):
+            text = f"{mine} read at {place(first)} and wrote at {place(use)}; between them {did(other)}, and that is lost."
+            return LOST_UPDATE, text
+    if checked:
+        act = "write" if use.writes else "use"
+        return CHECK_THEN_ACT, (
+            f"The check at {place(first)} and the {act} at {place(use)} are separate; between them {did(other)}."
+        )
+    then = "wrote it" if use.writes else "read it again"
+    return "", f"{mine} read it at {place(first)} and {then} at {place(use)}; between them {did(other)}."
+
+
+def _over_two_places(around: _Around) -> Iterator[Clash]:
+    """Two values that belong together, one seen or changed before the switch and the other one after it."""
+    if not around.before or not around.after:
+        return
+    first, last = around.before[-1], around.after[0]
+    if first.identity == last.identity:
+        return
+    for thread in dict.fromkeys(e.thread for e in around.between):
+        theirs = [e for e in around.between if e.thread == thread]
+        one = [e for e in theirs if e.conflicts(first)]
+        two = [e for e in theirs if e.conflicts(last)]
+        if not one or not two:
+            continue
+        name = TWO_LOCKS if _under_two_locks(first, one[-1], two[-1], last) else ""
+        text = (
+            f"{first.thread} is at {first.resource} at {place(first)} and at {last.resource} at {place(last)}; between "
+            f"the two, {thread} is at both."
+        )
+        rank = (0 if around.turn.preempted else 1, 0 if name else 3, last.n - first.n)
+        yield Clash(sorted({e.n: e for e in (first, one[-1], two[-1], last)}.values(), key=_number), text, name, rank)
+
+
+def _under_two_locks(first: Event, one: Event, two: Event, last: Event) -> bool:
+    guards, others = set(first.holds) & set(one.holds), set(last.holds) & set(two.holds)
+    return bool(guards and others) and not set(first.holds) & set(last.holds)
+
+
+def _used_too_early(trace: Trace) -> Clash | None:
+    """A thread fails because it uses what another thread provides, which it does only afterwards."""
+    at = trace.thrown_at
+    if trace.thrown not in _NOT_THERE or at is None:
+        return None
+    mine = [e for e in trace.events if e.memory and e.thread == trace.thrower and e.line == (at.file, at.line)]
+    for use in reversed(mine[-4:]):
+        if use.kind != "read" or use.before not in _NOTHING_YET or not use.exact or not _names_it(use, trace):
+            continue
+        writes = [e for e in trace.events if e.writes and e.overlaps(use) and e.item == use.item]
+        if writes and writes[0].n > use.n and writes[0].conflicts(use):
+            text = f"{use.thread} uses it at {place(use)} before {did(writes[0])}."
+            return Clash([use, writes[0]], text, ORDER_VIOLATION)
+    return None
+
+
+def _names_it(use: Event, trace: Trace) -> bool:
+    """Whether the exception is about this very attribute, variable or item, or about a None found there."""
+    if use.before == "None":
+        return "None" in trace.thrown_text
+    return (use.item or repr(use.resource.rpartition(".")[2])) in trace.thrown_text
+
+
+def _is_iteration(first: Event, again: Event, writes: list[Event], trace: Trace) -> bool:
+    if first.call != "iter" or again.call != "iter" or first.line != again.line or not writes:
+        return False
+    if trace.thrower == first.thread and _CHANGED_SIZE.search(trace.thrown_text):
+        return True
+    return all(write.kind == "update" or write.item is not None for write in writes)
+
+
+def _is_check(first: Event, use: Event) -> bool:
+    """Whether what ``first`` read decided that ``use`` followed."""
+    common = _common_function(first, use)
+    if common is None:
+        return False
+    mine, its = common
+    column = first.site.column if first.site is not None and mine is first.stack[-1] else None
+    line = first.line[1] if column is not None else mine.line
+    return code.is_test(mine.file, line, column) and code.follows(mine.file, line, its.line)
+
+
+def _goes_into(first: Event, use: Event) -> bool:
+    """Whether what ``first`` read is part of what ``use`` wrote."""
+    common = _common_function(first, use)
+    return common is not None and code.flows(common[0].file, common[0].line, common[1].line)
+
+
+def _in_order(first: Event, use: Event) -> bool:
+    common = _common_function(first, use)
+    return common is not None and code.follows(common[0].file, common[0].line, common[1].line)
+
+
+def _common_function(first: Event, use: Event) -> tuple[Frame, Frame] | None:
+    """The innermost function that both were in, as it stood at the one and at the other."""
+    found = None
+    for mine, its in zip(first.stack, use.stack, strict=False):
+        if (mine.file, mine.function) != (its.file, its.function):
+            break
+        found = mine, its
+        if mine.line != its.line:
+            break
+    return found
+
+
+def _changes(event: Event) -> bool:
+    return event.before is None or event.before != event.after
+
+
+def _number(event: Event) -> int:
+    return event.n

@@ -1,0 +1,236 @@
+"""The trace of one run: its events, what happens before what, and the races that another run could turn around.
+
+An event is an operation that another thread could notice. Happens-before is the least partial order that contains the
+order of each thread, thread start and join, and the order of every two dependent events. It is kept in vector clocks
+(Mattern, Virtual Time and Global States of Distributed Systems, 1989).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_racecheck.engine.dependence import NOTHING, footprint
+from pytest_racecheck.engine.operation import UNKNOWN
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.dependence import Footprint
+    from pytest_racecheck.engine.operation import Access, Kind, Site
+    from pytest_racecheck.engine.thread import ControlledThread
+
+Clock = list[int]
+
+#: Operations that go on only when what they are about is free, and so can't come before what made it free.
+_BLOCKING: Final = frozenset(("acquire", "get", "join"))
+
+
+class Event:
+    """One operation. ``choice`` is the number of the choice that led to it, -1 if there was none to make.
+
+    ``seq`` counts the events of the thread from 1, ``first`` is that of the first event since the choice. ``clock``
+    says how many events of each thread happen before this one, itself included.
+    """
+
+    __slots__ = ("blocking", "choice", "clock", "first", "footprint", "free", "index", "path", "seq", "thread")
+
+    def __init__(self, thread: ControlledThread, footprint: Footprint, choice: int) -> None:
+        self.thread: Final = thread.index
+        self.path: Final = thread.path
+        self.footprint: Final = footprint
+        self.choice: Final = choice
+        #: It could only go on because its resource was free; ``free`` says whether that was so right before it.
+        self.blocking = False
+        self.free = True
+        self.index = 0
+        self.seq = 0
+        self.first = 0
+        self.clock: Clock = []
+
+
+class Race:
+    """Two events that depend on each other with nothing in between: ``second`` could have come before ``first``."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: Event, second: Event) -> None:
+        self.first: Final = first
+        self.second: Final = second
+
+
+class Trace:
+    """Watches one run. ``choice`` is set by the strategy at each choice, and to -1 when a thread goes on without one."""
+
+    site: Site | None = None
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.choice = -1
+        #: Threads that made the clock jump: they could go on whatever they had waited for.
+        self._awake: set[int] = set()
+        #: Between events, by the number of the event that follows: (parent, child) of a start, (thread, -1) of a wake.
+        self._marks: list[tuple[int, int, int]] = []
+        self._clock_readers: set[int] = set()
+        self._threads: list[ControlledThread] = []
+        #: What each thread waits for when the run has come to its end.
+        self._blocked: dict[ControlledThread, object] = {}
+        #: What the run did that the trace does not show.
+        self.gaps: set[str] = set()
+        #: Several operations went by in one step, where a switch was not possible.
+        self.compound = False
+
+    # ------------------------------------------------------------------ what the engine tells
+
+    def operation(self, thread: ControlledThread, kind: Kind, resource: object) -> None:
+        """An operation on anything but memory."""
+        if hasattr(resource, "container") or thread.unwinding:
+            return
+        touched = footprint(thread, kind, resource)
+        if touched is NOTHING:
+            return
+        event = self._add(thread, touched)
+        is_free: Any = getattr(resource, "is_free", None)
+        if is_free is not None:
+            event.free = is_free()
+        elif kind == "end":
+            event.free = False
+        if kind in _BLOCKING:
+            event.blocking = thread.index not in self._awake
+            self._awake.discard(thread.index)
+
+    def access(self, thread: ControlledThread, access: Access, owner: object, key: object) -> None:
+        """An access to memory."""
+        if not access.shared or thread.unwinding:
+            return
+        if owner is UNKNOWN:
+            self.gaps.add(f"what {access.site.source!r} is about can't be told ({_place(access.site)})")
+        self._add(thread, footprint(thread, access.kind, access))
+
+    def _add(self, thread: ControlledThread, touched: Footprint) -> Event:
+        event = Event(thread, touched, self.choice)
+        event.index = len(self.events)
+        self.events.append(event)
+        if thread.atomic or not thread.switchable:
+            self.compound = True
+        self.after(thread, touched)
+        return event
+
+    def after(self, thread: ControlledThread, touched: Footprint) -> None:
+        """For the strategy: ``thread`` does something that touches this."""
+
+    def started(self, parent: ControlledThread, child: ControlledThread) -> None:
+        """The child comes after all that its parent did so far."""
+        self._add(parent, NOTHING)
+        self._marks.append((len(self.events), parent.index, child.index))
+        self._threads.append(child)
+
+    def woken(self, thread: ControlledThread) -> None:
+        """It comes after all that anyone did so far: while somebody could go on, its time was not up."""
+        self._awake.add(thread.index)
+        self._marks.append((len(self.events), thread.index, -1))
+
+    def deadlock(self, threads: list[ControlledThread]) -> None:
+        """What they wait for could have been theirs earlier, in another run."""
+        self._blocked = {thread: thread.waits for thread in threads if not thread.ended and thread.waits is not None}
+
+    def clock_read(self, thread: ControlledThread) -> None:
+        """What the clock shows depends on how often others looked at it."""
+        self._clock_readers.add(thread.index)
+        if len(self._clock_readers) > 1:
+            self.gaps.add("more than one thread looks at the clock")
+
+    def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
+        """Another thread goes on."""
+
+    # ------------------------------------------------------------------ analysis
+
+    def unfinished(self) -> Iterator[ControlledThread]:
+        """Threads that could have gone on when the run ended."""
+        return (each for each in self._threads if not each.ended and (each.slot >= 0 or each.deadline is not None))
+
+    def races(self) -> Iterator[Race]:
+        """All races of the run. To be called once, when it is over."""
+        clocks: list[Clock] = [[0] * (1 + len(self._threads)) for _ in range(1 + len(self._threads))]
+        histories: dict[int, list[Event]] = {}
+        firsts: dict[tuple[int, int], int] = {}
+        marks = iter([*self._marks, (len(self.events) + 1, 0, 0)])
+        mark = next(marks)
+        for event in self.events:
+            while mark[0] <= event.index:
+                _order(clocks, mark[1], mark[2])
+                mark = next(marks)
+            event.first = event.seq = clocks[event.thread][event.thread] + 1
+            if event.choice >= 0:
+                event.first = firsts.setdefault((event.thread, event.choice), event.seq)
+            yield from _races(event, clocks, histories)
+            for resource in (event.footprint.first, event.footprint.second):
+                if resource is not None:
+                    histories[id(resource)].append(event)
+            clocks[event.thread] = event.clock
+        if not self._blocked:
+            self.deadlock(self._threads)
+        for thread, resource in self._blocked.items():
+            event = Event(thread, footprint(thread, "acquire", resource), -1)
+            event.blocking = True
+            event.index = len(self.events)
+            event.seq = clocks[event.thread][event.thread] + 1
+            yield from _races(event, clocks, histories)
+
+
+def _races(event: Event, clocks: list[Clock], histories: dict[int, list[Event]]) -> Iterator[Race]:
+    """The races that end in ``event``, whose clock is set here."""
+    clock = clocks[event.thread]
+    touched = event.footprint
+    candidates: list[Event] = []
+    event.clock = clock.copy()
+    for resource in (touched.first, touched.second):
+        if resource is not None:
+            history = histories.setdefault(id(resource), [])
+            candidates += _reversible(history, event)
+            _join(event.clock, history, touched.reads)
+    event.clock[event.thread] = event.seq
+    for each in candidates:
+        if each.choice >= 0 and clock[each.thread] < each.first and (event.blocking or _immediate(each, candidates)):
+            yield Race(each, event)
+
+
+def _order(clocks: list[Clock], thread: int, child: int) -> None:
+    if child >= 0:
+        clocks[child] = clocks[thread].copy()
+        clocks[child][child] = 0
+    else:
+        own = clocks[thread][thread]
+        clocks[thread] = [max(column) for column in zip(*clocks, strict=True)]
+        clocks[thread][thread] = own
+
+
+def _reversible(history: list[Event], event: Event) -> list[Event]:
+    """The latest events of ``history`` that depend on ``event`` and that it could have come before."""
+    found = []
+    reads = event.footprint.reads
+    for other in reversed(history):
+        if event.blocking and not other.free:
+            continue
+        if not other.footprint.reads:
+            found.append(other)
+            break
+        if not reads:
+            found.append(other)
+    return [each for each in found if each.thread != event.thread]
+
+
+def _join(clock: Clock, history: list[Event], reads: bool) -> None:
+    """Adds to ``clock`` that of every event which ``history`` puts before the next one."""
+    for other in reversed(history):
+        if not (reads and other.footprint.reads):
+            clock[:] = map(max, clock, other.clock)
+        if not other.footprint.reads:
+            break
+
+
+def _immediate(event: Event, candidates: list[Event]) -> bool:
+    """Whether none of the other candidates comes after ``event``."""
+    return not any(other is not event and other.clock[event.thread] >= event.seq for other in candidates)
+
+
+def _place(site: Site) -> str:
+    return f"{site.file.replace(chr(92), '/').rpartition('/')[2]}:{site.line}"
