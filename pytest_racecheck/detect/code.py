@@ -22,6 +22,11 @@ def is_test(file: str, line: int, column: int | None = None) -> bool:
     return any(_covers(test, line, column) for test in _source(file).tests)
 
 
+def is_guarded(file: str, test: int, line: int) -> bool:
+    """Whether ``line`` is reached only if a condition on line ``test`` says so: it is inside that statement."""
+    return any(_covers(node.test, test) and _within(node.body, line) for node in _source(file).choices)
+
+
 def flows(file: str, first: int, second: int) -> bool:
     """Whether what line ``first`` reads goes, through variables of one function, into what line ``second`` does."""
     source = _source(file)
@@ -58,6 +63,7 @@ class _Source:
         except (SyntaxError, ValueError, RecursionError):
             tree = ast.Module([], [])
         nodes = list(ast.walk(tree))
+        self.choices = [node for node in nodes if isinstance(node, (ast.If, ast.While))]
         self.tests = [node.test for node in nodes if isinstance(node, _TESTED)]
         self.tests += [test for node in nodes if isinstance(node, ast.comprehension) for test in node.ifs]
         self.statements = sorted(
@@ -98,10 +104,12 @@ def _covers(node: ast.expr | ast.stmt, line: int, column: int | None = None) -> 
     return after_start and (line < end or column < (node.end_col_offset or 0))
 
 
+def _within(body: list[ast.stmt], line: int) -> bool:
+    return body[0].lineno <= line <= (body[-1].end_lineno or body[-1].lineno)
+
+
 def _bound(statement: ast.stmt) -> set[str]:
-    return {
-        node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _used(statement: ast.stmt) -> set[str]:

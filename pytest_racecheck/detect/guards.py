@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_racecheck.detect.code import code_at
 from pytest_racecheck.detect.wording import place
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ def advice(accesses: list[Event], events: list[Event]) -> str:
     """What to do about it, where the other accesses to the same place tell; "" where they don't."""
     common = _common_locks(accesses)
     first, last = accesses[0], accesses[-1]
+    between = [e for e in events[first.n : last.n] if e.thread == first.thread]
+    if any(event.call == "wait" for event in between):
+        # The lock has to be given back here; what has to be right is what comes after.
+        again = code_at(*first.line).strip().startswith("if ")
+        return f"Check again after wait(): `while` instead of `if` at {place(first)}." if again else ""
     if common and first.thread == last.thread:
         return f"Hold {common[0]} from {place(first)} to {place(last)} without a break."
     by_site: dict[tuple[str, int], set[str]] = {}

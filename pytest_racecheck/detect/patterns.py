@@ -1,8 +1,8 @@
 """What went wrong in a failing run: the accesses that clash, and the name of the pattern where one surely fits.
 
 A clash is what no serial run could show: a thread touches a place in memory twice, and between the two another thread
-touches it so that the result is neither that of before nor that of after (Lu et al., AVIO, ASPLOS 2006). A name is given
-only when the source bears it out; a wrong name would send the reader the wrong way.
+touches it so that the result is neither that of before nor that of after (Lu et al., AVIO, ASPLOS 2006). A name is
+given only when the source bears it out; a wrong name would send the reader the wrong way.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.detect import code
-from pytest_racecheck.detect.wording import did, place
+from pytest_racecheck.detect.wording import did, did_to, place
 
 if TYPE_CHECKING:
     from pytest_racecheck.detect.events import Event, Trace, Turn
@@ -81,10 +81,11 @@ def find_clash(trace: Trace) -> Clash | None:
 
 def find_lost_wake_up(trace: Trace, waiting: list[str]) -> Clash | None:
     """For a run that ended with the threads ``waiting`` for a notification: the look that made one of them wait."""
+    shared = trace.shared()
     for thread in waiting:
         mine = [event for event in trace.events if event.thread == thread]
         waits = next((event for event in reversed(mine) if event.kind == "block"), None)
-        look = next((event for event in reversed(mine) if event.memory and event.kind == "read"), None)
+        look = next((event for event in reversed(mine) if event.kind == "read" and event.identity in shared), None)
         if waits is None or look is None or look.n > waits.n or not _is_check(look, waits):
             continue
         for write in trace.events[look.n : waits.n]:
@@ -123,8 +124,11 @@ def _over_one_place(around: _Around, identity: int, trace: Trace) -> Iterator[Cl
     reads = [e for e in around.between if e.conflicts(first) and e.reads]
     writes = [e for e in around.between if e.conflicts(first) and e.writes and _changes(e)]
     if not after:
+        yield from _checked_elsewhere(around, first, writes)
         return
     use = next((e for e in after if e.writes), after[0])
+    reads = [e for e in reads if e.conflicts(use)]
+    writes = [e for e in writes if e.conflicts(use)]
     rank = (0 if around.turn.preempted else 1, use.n - first.n)
     if _is_iteration(first, after[0], writes, trace):
         text = f"{first.thread} goes through it at {place(first)}; meanwhile {did(writes[-1])}."
@@ -148,10 +152,10 @@ def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str,
     mine = first.thread
     if use.writes and not fresh:
         if nothing_yet and other.line == use.line and (checked or _in_order(first, use)):
-            text = f"{mine} found nothing at {place(first)}; before it wrote at {place(use)}, {other.thread} did so, too."
+            text = f"{mine} found nothing at {place(first)}; before it wrote at {place(use)}, {did(other)}, too."
             return DOUBLE_INITIALISATION, text
         if not checked and not nothing_yet and first.before not in _FLAGS and _goes_into(first, use):
-            text = f"{mine} read at {place(first)} and wrote at {place(use)}; between them {did(other)}, and that is lost."
+            text = f"{mine} read it at {place(first)} and wrote it at {place(use)}; {did(other)} between the two: lost."
             return LOST_UPDATE, text
     if checked:
         act = "write" if use.writes else "use"
@@ -162,12 +166,33 @@ def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str,
     return "", f"{mine} read it at {place(first)} and {then} at {place(use)}; between them {did(other)}."
 
 
+def _checked_elsewhere(around: _Around, first: Event, writes: list[Event]) -> Iterator[Clash]:
+    """A thread writes to one place because of what it found at another one, which was changed since."""
+    act = next((e for e in around.after if e.writes), None)
+    if act is None or not writes or first.kind != "read":
+        return
+    common = _common_function(first, act)
+    if (
+        common is None
+        or not _is_check(first, act)
+        or not code.is_guarded(common[0].file, common[0].line, common[1].line)
+    ):
+        return
+    text = (
+        f"{first.thread} {did_to(act)} because of the check of {first.resource} at {place(first)}; between the two, "
+        f"{writes[-1].thread} {did_to(writes[-1])}."
+    )
+    rank = (0 if around.turn.preempted else 1, 1, act.n - first.n)
+    yield Clash([first, writes[-1], act], text, CHECK_THEN_ACT, rank)
+
+
 def _over_two_places(around: _Around) -> Iterator[Clash]:
     """Two values that belong together, one seen or changed before the switch and the other one after it."""
     if not around.before or not around.after:
         return
-    first, last = around.before[-1], around.after[0]
-    if first.identity == last.identity:
+    first = around.before[-1]
+    last = next((e for e in around.after if e.identity != first.identity), None)
+    if last is None:
         return
     for thread in dict.fromkeys(e.thread for e in around.between):
         theirs = [e for e in around.between if e.thread == thread]
@@ -176,12 +201,13 @@ def _over_two_places(around: _Around) -> Iterator[Clash]:
         if not one or not two:
             continue
         name = TWO_LOCKS if _under_two_locks(first, one[-1], two[-1], last) else ""
+        pair = sorted((one[-1], two[-1]), key=_number)
         text = (
-            f"{first.thread} is at {first.resource} at {place(first)} and at {last.resource} at {place(last)}; between "
-            f"the two, {thread} is at both."
+            f"{first.thread} {did_to(first)}, then {did_to(last)}; between the two, {thread} {did_to(pair[0])} and "
+            f"{did_to(pair[1])}."
         )
         rank = (0 if around.turn.preempted else 1, 0 if name else 3, last.n - first.n)
-        yield Clash(sorted({e.n: e for e in (first, one[-1], two[-1], last)}.values(), key=_number), text, name, rank)
+        yield Clash([first, *pair, last], text, name, rank)
 
 
 def _under_two_locks(first: Event, one: Event, two: Event, last: Event) -> bool:
@@ -255,7 +281,8 @@ def _common_function(first: Event, use: Event) -> tuple[Frame, Frame] | None:
 
 
 def _changes(event: Event) -> bool:
-    return event.before is None or event.before != event.after
+    # Of other objects than plain values only the type is known.
+    return event.before is None or event.before.startswith("<") or event.before != event.after
 
 
 def _number(event: Event) -> int:

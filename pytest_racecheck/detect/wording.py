@@ -19,3 +19,8 @@ def place(event: Event) -> str:
 def did(event: Event) -> str:
     """As in ``T2 wrote it at bank.py:32``."""
     return f"{event.thread} {_DID.get(event.kind, event.kind)} at {place(event)}"
+
+
+def did_to(event: Event) -> str:
+    """As in ``wrote pair.a at bank.py:32``."""
+    return f"{_DID.get(event.kind, event.kind).removesuffix(' it')} {event.resource} at {place(event)}"

@@ -170,8 +170,6 @@ class Baton:
             elif not (self._somebody_waits() and self.external.wait_for_release()):
                 deadline = self.clock.next_deadline()
                 if deadline is None:
-                    if self.observer is not None:
-                        self.observer.deadlock(self.threads)
                     self.give_up("deadlock")
                     return self.main
                 self.clock.now = max(self.clock.now, deadline)
@@ -277,6 +275,8 @@ class Baton:
         """
         if self.stuck is None:
             self.stuck = why
+        if why == "deadlock" and self.observer is not None:
+            self.observer.deadlock(self.threads)
         self.main.attention = True
         holder = current.thread
         if holder is not None:

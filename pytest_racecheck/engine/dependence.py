@@ -22,11 +22,15 @@ _MEMORY: Final = frozenset(("read", "write", "update"))
 
 
 class Footprint(NamedTuple):
-    """What an operation touches: up to two things, compared by identity, and whether it only looks at them."""
+    """What an operation touches: up to two things, compared by identity, and whether it only looks at them.
+
+    ``item`` is the one item of the first that it is about, if it is a container; None for all of it.
+    """
 
     first: object
     second: object
     reads: bool
+    item: object = None
 
     def conflicts(self, other: Footprint) -> bool:
         """Whether the order of the two can matter."""
@@ -35,7 +39,9 @@ class Footprint(NamedTuple):
         mine, also = self.first, self.second
         if mine is None:
             return False
-        if mine is other.first or mine is other.second:
+        if mine is other.first:
+            return self.item is None or other.item is None or self.item == other.item
+        if mine is other.second:
             return True
         return also is not None and (also is other.first or also is other.second)
 
@@ -54,7 +60,7 @@ def footprint(thread: ControlledThread, kind: Kind | None = None, resource: obje
     if kind in _NOTHING:
         return NOTHING
     if kind in _MEMORY and hasattr(resource, "container"):
-        return Footprint(thread.location, thread.also, kind == "read")
+        return Footprint(thread.location, thread.also, kind == "read", thread.item)
     if kind == "end":
         return Footprint(thread, None, False)
     if kind == "point":

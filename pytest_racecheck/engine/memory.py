@@ -8,6 +8,8 @@ grows: an access that met a shared location once is a scheduling point from then
 from __future__ import annotations
 
 import weakref
+from array import array
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread
 
 
+#: The state of an item that no access was told of.
+_UNTOUCHED: Final = (0, 0)
+
 #: Stands for the name of any container: which one an unknown receiver is, its method does not tell.
 _CONTAINERS: Final = "[]"
 
@@ -26,7 +31,18 @@ _CONTAINERS: Final = "[]"
 class Location:
     """One attribute, global, variable or container of one run."""
 
-    __slots__ = ("accesses", "keeper", "many", "readers_hash", "shared", "thread", "writer_hash", "written")
+    __slots__ = (
+        "accesses",
+        "items",
+        "items_hash",
+        "keeper",
+        "many",
+        "readers_hash",
+        "shared",
+        "thread",
+        "writer_hash",
+        "written",
+    )
 
     def __init__(self, thread: ControlledThread) -> None:
         self.thread = thread
@@ -39,6 +55,49 @@ class Location:
         #: State in terms of the operations that led to it, for counting traces.
         self.writer_hash = 0
         self.readers_hash = 0
+        #: The same for each item of a container: what wrote it last, what has read it since.
+        self.items: dict[object, tuple[int, int]] = {}
+        #: All of the items' states in one, in no order.
+        self.items_hash = 0
+
+    def write(self, me: ControlledThread) -> None:
+        """``me`` writes the item that it names, or all."""
+        item = me.item
+        if item is None:
+            past = (me.state_hash, self.writer_hash, self.readers_hash, self.items_hash)
+            me.state_hash = self.writer_hash = hash(past)
+            self.readers_hash = self.items_hash = 0
+            self.items.clear()
+            return
+        state = self.items.get(item, _UNTOUCHED)
+        me.state_hash = hash((me.state_hash, self.writer_hash, self.readers_hash, state))
+        self.items[item] = new = (me.state_hash, 0)
+        self.items_hash ^= hash(state) ^ hash(new)
+
+    def read(self, me: ControlledThread) -> None:
+        """``me`` reads the item that it names, or all."""
+        item = me.item
+        if item is None:
+            me.state_hash = hash((me.state_hash, self.writer_hash, self._written_items()))
+            self.readers_hash ^= me.state_hash
+            return
+        state = self.items.get(item, _UNTOUCHED)
+        me.state_hash = hash((me.state_hash, self.writer_hash, state[0]))
+        self.items[item] = new = (state[0], state[1] ^ me.state_hash)
+        self.items_hash ^= hash(state) ^ hash(new)
+
+    def _written_items(self) -> int:
+        result = 0
+        for writer, _ in self.items.values():
+            result ^= writer
+        return result
+
+
+def _item_written(owner: object, key: object) -> object:
+    """What a write to ``owner[key]`` changes; None, all of it, for a new item: it has a place among the others."""
+    if isinstance(owner, dict):
+        return key if dict.__contains__(owner, key) else None
+    return key if isinstance(owner, list | deque | bytearray | array) else None
 
 
 class Memory:
@@ -85,12 +144,14 @@ class Memory:
         me = current.thread
         assert me is not None
         me.also = None
+        me.item = None
         if owner is UNKNOWN:
             name = _CONTAINERS if access.container else access.name
             self._unknown_names.add(name)
             location = self._locate(me, access, name, None)
         elif access.container:
             location = self._locate(me, access, id(owner), owner)
+            me.item = key if key is None or not access.writes else _item_written(owner, key)
             if _CONTAINERS in self._unknown_names:
                 me.also = self._locate(me, access, _CONTAINERS, None)
         else:
@@ -114,13 +175,10 @@ class Memory:
         if access.writes:
             me.idle = me.naps = 0
             if access.shared:
-                past = (me.state_hash, location.writer_hash, location.readers_hash)
-                me.state_hash = location.writer_hash = hash(past)
-                location.readers_hash = 0
+                location.write(me)
         else:
             if access.shared:
-                me.state_hash = hash((me.state_hash, location.writer_hash))
-                location.readers_hash ^= me.state_hash
+                location.read(me)
             me.scheduler.looked(me, 1)
         if self._gil:
             me.switchable = False

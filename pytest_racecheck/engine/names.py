@@ -24,8 +24,12 @@ _LOOKS: Final = 60
 _SECONDS: Final = 0.4
 
 #: What the standard library calls the locks inside its own objects: those are named by the object.
-_INSIDE: Final = frozenset(("_lock", "_cond", "mutex", "not_empty", "not_full", "all_tasks_done", "_condition", "_block"))
-_LIBRARIES: Final = frozenset(("threading.py", "queue.py", "concurrent/futures/_base.py", "concurrent/futures/thread.py"))
+_INSIDE: Final = frozenset(
+    ("_lock", "_cond", "mutex", "not_empty", "not_full", "all_tasks_done", "_condition", "_block")
+)
+_LIBRARIES: Final = frozenset(
+    ("threading.py", "queue.py", "concurrent/futures/_base.py", "concurrent/futures/thread.py")
+)
 _WITH: Final = {"__enter__": "acquire", "__exit__": "release"}
 
 
@@ -82,7 +86,7 @@ class Names:
             name = self._find(lock, scheduler)
             if call is not None and (name is None or name.rpartition(".")[2] in _INSIDE):
                 name = self.of_object(call.subject, scheduler)
-            name = self._names[id(lock)] = self._unique(name or expression)
+            name = self._names[id(lock)] = self._unique(name or expression or "a lock")
             self._kept.append(lock)
         return name
 

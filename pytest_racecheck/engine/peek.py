@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 MISSING: Final = object()
 
 _PLAIN: Final = (int, float, complex, bool, str, bytes, type(None))
-_CONTAINERS: Final = (list, tuple, dict, set, frozenset)
+_MAPPINGS: Final = (dict, OrderedDict, defaultdict, Counter)
+_CONTAINERS: Final = (list, tuple, set, frozenset, deque, *_MAPPINGS)
 
 #: Longer ones are not shown: beyond 4,300 digits, Python refuses to.
 _LONGEST_NUMBER: Final = 200
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
-_short.maxlist = _short.maxtuple = _short.maxset = _short.maxfrozenset = _short.maxdict = 6
+_short.maxdeque = _short.maxlist = _short.maxtuple = _short.maxset = _short.maxfrozenset = _short.maxdict = 6
 
 
 def peek(owner: object, access: Access, key: object) -> Any:
@@ -62,7 +63,7 @@ def show(value: object) -> str:
     if kind is bytes and len(value) > _short.maxother:  # type: ignore[arg-type]
         return f"<bytes, {len(value):,} of them>"  # type: ignore[arg-type]
     if kind in _PLAIN or (kind in _CONTAINERS and _is_plain(value, 2)):
-        return _short.repr(value)
+        return _short.repr(dict(value) if kind in _MAPPINGS else value)  # type: ignore[call-overload]
     if is_a(value, type):
         return f"class {type_name(value)}"  # type: ignore[arg-type]
     if kind is ModuleType:
@@ -80,5 +81,5 @@ def _is_plain(value: Any, depth: int) -> bool:
         return True
     if kind not in _CONTAINERS or not depth or len(value) > 50:
         return False
-    items = [*value.keys(), *value.values()] if kind is dict else list(value)
+    items = [*value.keys(), *value.values()] if kind in _MAPPINGS else list(value)
     return all(_is_plain(item, depth - 1) for item in items)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_racecheck.detect.events import NOTHING, Event, Turn
 from pytest_racecheck.detect.stacks import MAX_FRAMES, frame_of, user_frames
 from pytest_racecheck.detect.waits import awaited
+from pytest_racecheck.engine.clock import Clock
 from pytest_racecheck.engine.names import Names, library_call
 from pytest_racecheck.engine.operation import UNKNOWN, Site
 from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
@@ -30,9 +31,10 @@ _ALONE: Final = frozenset(("begin", "end", "sleep", "point"))
 
 
 class Recording:
-    """The record of one run. It names every operation by a mark, which says the same on other versions of Python.
+    """The record of one run. Nothing that is done for it is part of the run: the thread is quiet meanwhile.
 
-    ``threads``: those that did anything, in the order in which they began to.
+    It names every operation by a mark, which says the same on other versions of Python. ``threads``: those that did
+    anything, in the order in which they began to.
     """
 
     def __init__(self) -> None:
@@ -65,11 +67,16 @@ class Recording:
 
     def operation(self, thread: ControlledThread, kind: Kind, resource: object) -> None:
         """A synchronisation operation, or the beginning of an access that `access` tells in full."""
-        self._settle()
-        self.mark(thread)
-        if kind in _MEMORY and hasattr(resource, "container"):
-            return
-        frame = sys._getframe(1)
+        thread.quiet += 1
+        try:
+            self._settle()
+            self.mark(thread)
+            if kind not in _MEMORY or not hasattr(resource, "container"):
+                self._operation(thread, kind, resource, sys._getframe(1))
+        finally:
+            thread.quiet -= 1
+
+    def _operation(self, thread: ControlledThread, kind: Kind, resource: object, frame: FrameType) -> None:
         self.site = current_site() if kind != "end" else None
         event = self._add(thread, kind, "", frame)
         if isinstance(resource, ControlledThread):
@@ -79,8 +86,8 @@ class Recording:
             event.identity = self._names.number(thread)
         elif kind == "sleep":
             event.resource = duration(resource)
-        elif isinstance(resource, str):
-            event.resource = resource
+        elif isinstance(resource, (str, Clock)):
+            event.resource = resource if isinstance(resource, str) else "the clock"
         elif kind not in _ALONE and resource is not None:
             self._describe(event, thread, resource, frame)
 
@@ -99,15 +106,22 @@ class Recording:
 
     def access(self, thread: ControlledThread, access: Access, owner: object, key: object) -> None:
         """An access to memory."""
-        self._settle()
-        thread.kind = access.kind
-        thread.resource = access
-        self.mark(thread)
-        self.site = access.site
-        frame = sys._getframe(1)
+        thread.quiet += 1
+        try:
+            self._settle()
+            thread.kind = access.kind
+            thread.resource = access
+            self.mark(thread)
+            self.site = access.site
+            self._access(thread, access, owner, key, sys._getframe(1))
+        finally:
+            thread.quiet -= 1
+
+    def _access(self, thread: ControlledThread, access: Access, owner: object, key: object, frame: FrameType) -> None:
         event = self._add(thread, access.kind, access.name, frame)
         event.memory = True
         event.exact = owner is not UNKNOWN
+        event.call = access.name if access.container and access.name != "[]" else ""
         if thread.location is not None:
             event.identity = self._names.number(thread.location)
             event.resource = self._names.of_location(thread.location, owner, access, thread.scheduler)
@@ -143,12 +157,19 @@ class Recording:
 
     def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
         """The baton goes on."""
-        self._settle()
+        source.quiet += 1
+        try:
+            self._settle()
+            self._switch(source, target, can_go_on, sys._getframe(1))
+        finally:
+            source.quiet -= 1
+
+    def _switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool, frame: FrameType) -> None:
         site = None if source.kind == "end" else current_site()
         resource: Any = source.resource
         if source.kind in _MEMORY and hasattr(resource, "site"):
             site = resource.site
-        reason = "preempted" if can_go_on else self._reason(source, sys._getframe(1))
+        reason = "preempted" if can_go_on else self._reason(source, frame)
         self.turns.append(Turn(len(self.events), source.label, target.label, can_go_on, reason, site))
 
     def _reason(self, source: ControlledThread, frame: FrameType) -> str:
@@ -214,8 +235,7 @@ def _value(owner: object, access: Access, key: object, frame: FrameType) -> str 
 
 def _is_private(resource: Any) -> bool:
     """Whether it is the lock that a condition makes for one who waits: no reader ever saw it."""
-    origin = getattr(resource, "origin", None)
-    return origin is not None and origin.private
+    return getattr(getattr(resource, "origin", None), "private", False)
 
 
 def _lock_expression(site: Site | None) -> str:

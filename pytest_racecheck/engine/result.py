@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from pytest_racecheck.engine.peek import show
+from pytest_racecheck.detect import guards
+from pytest_racecheck.detect.code import code_at
+from pytest_racecheck.detect.data_races import data_races
+from pytest_racecheck.detect.events import Trace
+from pytest_racecheck.detect.happens_before import order_of
+from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
+from pytest_racecheck.detect.relevance import deadlock_levels, race_levels
+from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.schedule import encode
-from pytest_racecheck.report.model import Failure, Preemption, Step, ThreadReport, Verdict
+from pytest_racecheck.report.model import (
+    AccessReport,
+    DataRace,
+    Failure,
+    Frame,
+    Preemption,
+    Step,
+    ThreadReport,
+    Verdict,
+)
 
 if TYPE_CHECKING:
+    from pytest_racecheck.detect.deadlock import Diagnosis
+    from pytest_racecheck.detect.events import Event, Turn
     from pytest_racecheck.engine.operation import Site
-    from pytest_racecheck.engine.recorder import Recorded, Recording, Switch
+    from pytest_racecheck.engine.recorder import Recording
     from pytest_racecheck.engine.run import Run
-    from pytest_racecheck.engine.thread import ControlledThread
 
 
 def build_failure(
@@ -21,30 +37,71 @@ def build_failure(
 ) -> Failure:
     """The failure of a run that was recorded (with less detail if it was not)."""
     recording = run.recording
-    diagnosis = run.diagnosis
     failure = Failure(
         kind=verdict,
         exception=type(raised).__name__ if raised is not None else "",
-        message=_first_line(raised),
+        message="" if raised is None else str(raised),
         token=_token(run, recording, naps),
         reproduced=reproduced,
     )
+    if run.error is not None:
+        failure.raised = _raised_at(run.error)
+        failure.raised_in = run.thread
     if recording is not None:
-        failure.preemptions = [_preemption(switch) for switch in recording.switches if switch.can_go_on]
-        failure.steps = _steps(recording)
         failure.threads = _threads(recording)
-    if diagnosis is not None:
-        failure.threads = diagnosis.threads
-        failure.cause = diagnosis.kind
-        failure.message = diagnosis.cycle
-        failure.details = diagnosis.details
-        failure.advice = diagnosis.advice
+    if run.diagnosis is not None:
+        _add_diagnosis(failure, run.diagnosis, recording)
+    if recording is not None:
+        _add_story(failure, recording, run)
     return failure
 
 
-def _first_line(error: BaseException | None) -> str:
-    text = "" if error is None else str(error)
-    return text.partition("\n")[0]
+def _add_diagnosis(failure: Failure, diagnosis: Diagnosis, recording: Recording | None) -> None:
+    failure.threads = diagnosis.threads
+    failure.cause = diagnosis.kind
+    failure.message = diagnosis.cycle
+    failure.details = diagnosis.details
+    failure.advice = diagnosis.advice
+    if recording is not None and recording.main_function:
+        for thread in failure.threads:
+            if thread.id == "main":
+                thread.function = recording.main_function
+
+
+def _add_story(failure: Failure, recording: Recording, run: Run) -> None:
+    """What led to the failure: steps, accesses that clash, data races."""
+    events = recording.events
+    trace = Trace(
+        events, recording.turns, failure.raised_in, failure.exception, failure.message.strip(), failure.raised
+    )
+    clash = None
+    if failure.kind == "deadlock":
+        waiting = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]
+        clash = find_lost_wake_up(trace, waiting)
+        stuck = [thread.id for thread in failure.threads]
+        levels = deadlock_levels(trace, stuck, clash.accesses if clash else [])
+    else:
+        clash = find_clash(trace) if failure.kind == "race" else None
+        levels = race_levels(trace, clash.accesses if clash else [])
+    if clash is not None:
+        _add_clash(failure, clash, events)
+    failure.preemptions = [_preemption(turn) for turn in recording.turns if turn.preempted]
+    failure.steps = _steps(recording, levels)
+    failure.data_races = [_data_race(first, second) for first, second in data_races(events)]
+
+
+def _add_clash(failure: Failure, clash: Clash, events: list[Event]) -> None:
+    accesses = clash.accesses
+    resources = list(dict.fromkeys(event.resource for event in accesses))
+    failure.cause = clash.name or failure.cause
+    failure.clash = [_access(event) for event in accesses]
+    failure.clash_on = " and ".join(resources)
+    failure.details = [clash.sentence, *failure.details]
+    if failure.kind == "race" and len(resources) == 1 and len(accesses) > 1:
+        ordering = guards.ordering(accesses, order_of(events))
+        advice = guards.advice(accesses, events)
+        failure.details += [ordering] if ordering else []
+        failure.advice += [advice] if advice else []
 
 
 def _token(run: Run, recording: Recording | None, naps: bool) -> str:
@@ -58,95 +115,104 @@ def _token(run: Run, recording: Recording | None, naps: bool) -> str:
     return encode(entries, naps)
 
 
-def _preemption(switch: Switch) -> Preemption:
-    site = switch.site
+def _raised_at(error: BaseException) -> Frame | None:
+    """The innermost line of the reader's that the exception passed."""
+    found = None
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if is_users(name) and package not in ("pytest", "_pytest", "pluggy"):
+            found = trace
+        trace = trace.tb_next
+    if found is None:
+        return None
+    code, line = found.tb_frame.f_code, found.tb_lineno
+    return Frame(code.co_filename, line, code.co_qualname, code_at(code.co_filename, line).strip())
+
+
+def _preemption(turn: Turn) -> Preemption:
+    site = turn.site
     return Preemption(
-        thread=switch.source.label,
+        thread=turn.source,
         file=site.file if site else "",
         line=site.line if site else 0,
         source=site.source if site else "",
-        to=switch.target.label,
+        to=turn.target,
     )
 
 
-def _steps(recording: Recording) -> list[Step]:
-    reasons = {switch.after: switch for switch in recording.switches}
+def _steps(recording: Recording, levels: list[int]) -> list[Step]:
+    turns = {turn.before: turn for turn in recording.turns}
     steps: list[Step] = []
-    for number, operation in enumerate(recording.operations):
-        switch = reasons.get(number + 1)
-        if not operation.shared and switch is None:
-            continue
-        site = operation.site
-        steps.append(
-            Step(
-                n=len(steps) + 1,
-                thread=operation.thread.label,
-                file=site.file if site else "",
-                line=site.line if site else 0,
-                column=site.column if site else 0,
-                source=site.source if site else "",
-                operation=operation.kind,
-                resource=_resource(operation, site),
-                before=operation.before,
-                after=operation.after,
-                switch=_reason(switch) if switch is not None else None,
-            )
-        )
+    for event, level in zip(recording.events, levels, strict=True):
+        step = _step(event, level, len(steps) + 1)
+        turn = turns.get(event.n + 1)
+        if turn is not None and turn.source == event.thread:
+            step.switch, step.to = turn.reason, turn.target
+        steps.append(step)
     return steps
 
 
-def _resource(operation: Recorded, site: Site | None) -> str:
-    if operation.name:
-        return _location(operation.name, site.source if site is not None else "")
-    resource = operation.resource
-    if operation.kind == "end":
-        return ""
-    if isinstance(resource, str):
-        return resource
-    label = getattr(resource, "label", None) or getattr(resource, "name", None)
-    if isinstance(label, str):
-        return label
-    return _lock_expression(site.source) if site is not None else show(resource)
+def _step(event: Event, level: int, number: int) -> Step:
+    site = event.site
+    step = Step(
+        n=number,
+        thread=event.thread,
+        file=site.file if site else "",
+        line=site.line if site else 0,
+        column=site.column if site else 0,
+        source=site.source if site else "",
+        operation=event.call if event.memory and event.call else event.kind,
+        resource=event.resource,
+        before=event.before,
+        after=event.after,
+        holds=list(event.holds),
+        level=level,
+    )
+    if site is not None:
+        _add_code(step, site)
+    return step
 
 
-def _location(name: str, source: str) -> str:
-    """What an access is about: the name of an attribute or variable, the expression of a container or its item."""
-    receiver, called, _ = source.partition(f".{name}(")
-    if called:
-        return receiver
-    return name if name.isidentifier() or not source else source
+def _add_code(step: Step, site: Site) -> None:
+    """The whole line, and which part of it the step is about."""
+    text = code_at(site.file, site.line)
+    step.code = text.strip() or site.source
+    indent = len(text) - len(text.lstrip())
+    start = max(0, site.column - indent)
+    end = min(len(step.code), site.end_column - indent if site.end_line == site.line else len(step.code))
+    if step.code != site.source and start < end:
+        step.mark_start, step.mark_end = start, end
 
 
-def _lock_expression(source: str) -> str:
-    """The lock in a statement that takes or releases it."""
-    found = re.match(r"(?:async )?with (.+?)(?: as \w+)?:|.*?([\w.\[\]]+)\.(?:acquire|release)\(", source)
-    return (found[1] or found[2]) if found else source
+def _access(event: Event) -> AccessReport:
+    site = event.site
+    return AccessReport(
+        thread=event.thread,
+        file=site.file if site else "",
+        line=site.line if site else 0,
+        column=site.column if site else 0,
+        source=site.source if site else "",
+        operation=event.kind,
+        holds=list(event.holds),
+        stack=list(event.stack),
+        before=event.before,
+        after=event.after,
+    )
 
 
-def _reason(switch: Switch) -> str:
-    if switch.can_go_on:
-        return "preempted"
-    if switch.kind == "end":
-        return "ended"
-    if switch.kind == "sleep":
-        return "sleeps"
-    owner = getattr(switch.resource, "owner", None)
-    if owner is not None:
-        return f"blocked on a lock held by {owner.label}"
-    label = getattr(switch.resource, "label", None)
-    return f"waits for {label}" if label is not None else "blocked"
+def _data_race(first: Event, second: Event) -> DataRace:
+    return DataRace(first.resource, _access(first), _access(second))
 
 
 def _threads(recording: Recording) -> list[ThreadReport]:
-    seen: dict[ControlledThread, None] = {}
-    for operation in recording.operations:
-        seen.setdefault(operation.thread)
     return [
         ThreadReport(
             id=thread.label,
             name=thread.name,
-            function=thread.function or "test",
+            function=thread.function or recording.main_function or "test",
             state="finished" if thread.ended or thread.path == "0" else "alive",
         )
-        for thread in sorted(seen, key=lambda thread: thread.index)
+        for thread in sorted(recording.threads, key=lambda thread: thread.index)
     ]

@@ -125,8 +125,8 @@ class Runner:
         WATCHDOG.disarm()
         if isinstance(scheduler.interrupt, BaseException) and not scheduler.signalled:
             raise scheduler.interrupt
-        scheduler.strategy.end(scheduler.points)
         with self.suspended():
+            scheduler.strategy.end(scheduler.points)
             return self._judge(scheduler, error)
 
     def _ends_item(self, caught: BaseException, scheduler: Scheduler) -> bool:

@@ -34,6 +34,7 @@ class ControlledThread:
         "ident",
         "idle",
         "index",
+        "item",
         "joined",
         "joiners",
         "kind",
@@ -70,8 +71,10 @@ class ControlledThread:
         #: What it is about to do, or is blocked in.
         self.kind: Kind = "begin"
         self.resource: Any = None
-        #: Where in memory, when it is an access; ``also`` if that reads a second location, of a class.
+        #: Where in memory, when it is an access: ``item`` names an item of a container, None is all of the location;
+        #: ``also`` is a second location that is read.
         self.location: Location | None = None
+        self.item: object = None
         self.also: Location | None = None
         #: Place in the scheduler's list of enabled threads; -1 while it is blocked, parked for good, or ended.
         self.slot = -1

@@ -63,7 +63,8 @@ def _items(cls: type, method: str) -> int:
         return DEFAULTING
     if issubclass(cls, dict):
         return KEYED
-    return INDEXED if issubclass(cls, _LISTLIKE) else WHOLE
+    # Deleting an item moves all that follow it.
+    return INDEXED if issubclass(cls, _LISTLIKE) and method != "__delitem__" else WHOLE
 
 
 def container_of(obj: object, depth: int = 3) -> object | None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.strategy.base import Strategy
 
 #: What ``--racecheck-strategy`` takes.
-NAMES: Final = ("auto", "exhaustive", "surw", "pos", "pct", "random")
+NAMES: Final = ("auto", "exhaustive", "directed", "surw", "pos", "pct", "random")
 
 
 def create(name: str, random: Random) -> Strategy:
@@ -18,6 +18,10 @@ def create(name: str, random: Random) -> Strategy:
         from pytest_racecheck.strategy.exhaustive import Exhaustive
 
         return Exhaustive()
+    if name == "directed":
+        from pytest_racecheck.strategy.directed import Directed
+
+        return Directed(random)
     if name == "surw":
         from pytest_racecheck.strategy.surw import Surw
 

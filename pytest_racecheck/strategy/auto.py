@@ -1,33 +1,49 @@
-"""The default: a portfolio, since no single strategy is best on all programs."""
+"""The default: directed search as long as there are suspects, and a portfolio of random strategies."""
 
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from pytest_racecheck.strategy.directed import Directed
 from pytest_racecheck.strategy.pct import Pct
-from pytest_racecheck.strategy.random_walk import RandomWalk
+from pytest_racecheck.strategy.pos import Pos
+from pytest_racecheck.strategy.surw import Surw
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.thread import ControlledThread, Ready
     from pytest_racecheck.strategy.base import Strategy
 
+#: So many runs in a row are directed at first.
+_HEAD_START: Final = 20
+
 
 class Auto:
-    """Takes turns: two runs of PCT, which reaches deep orders, then one of the random walk, which switches often."""
-
-    observer = None
+    """Directed search for a start, then every other run as long as it has suspects; SURW most of the rest."""
 
     def __init__(self, random: Random) -> None:
+        self._directed = Directed(random)
         self._pct = Pct(random)
-        self._walk = RandomWalk(random)
+        surw = Surw(random)
+        self._portfolio: tuple[Strategy, ...] = (surw, self._pct, surw, Pos(random))
         self._runs = 0
-        self._now: Strategy = self._pct
+        self._drawn = 0
+        self._now: Strategy = self._directed
+
+    @property
+    def observer(self) -> Observer | None:
+        """That of the strategy of this run."""
+        return self._now.observer
 
     def begin(self) -> None:
-        """The next of the portfolio."""
-        self._now = self._walk if self._runs % 3 == 2 else self._pct
+        """The next one."""
         self._runs += 1
+        if not self._directed.finished and (self._runs <= _HEAD_START or self._runs % 2):
+            self._now = self._directed
+        else:
+            self._now = self._portfolio[self._drawn % len(self._portfolio)]
+            self._drawn += 1
         self._now.begin()
 
     def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
@@ -35,13 +51,15 @@ class Auto:
         return self._now.choose(ready, last, can_go_on)
 
     def naps(self, thread: ControlledThread) -> bool:
-        """A sleeping thread waits until nothing else can run."""
-        return False
+        """As the strategy of this run does."""
+        return self._now.naps(thread)
 
     def gave_way(self, thread: ControlledThread) -> None:
         """As the strategy of this run does."""
         self._now.gave_way(thread)
 
     def end(self, points: int) -> None:
-        """PCT learns from every run how long they are."""
-        self._pct.end(points)
+        """The strategy of this run learns from it; PCT from every run, how long they are."""
+        self._now.end(points)
+        if self._now is not self._pct:
+            self._pct.end(points)

@@ -84,7 +84,7 @@ class _Watch(Trace):
         if not sleep:
             return
         if path in sleep and self.redundant_from is None:
-            self.redundant_from = len(self.events) - 1
+            self.redundant_from = len(self.events) - 1  # without a switch: the others are blocked
         for other, sleeper in list(sleep.items()):
             if touched.first is sleeper or touched.conflicts(footprint(sleeper)):
                 del sleep[other]
@@ -94,6 +94,8 @@ class _Watch(Trace):
             self.expected = None
         else:
             self.choice = -1
+        if target.path in self.sleep and self.redundant_from is None:
+            self.redundant_from = len(self.events)
 
 
 class Exhaustive:

@@ -50,6 +50,8 @@ class Groups:
             return self._of_memory(resource, thread.location)
         if kind == "point":
             return "points"
+        if kind == "release" and not resource.origin.observed:
+            return None  # nobody can tell when it happens
         return _maker(resource)
 
     def _of_memory(self, access: Access, location: Location | None) -> int:
@@ -96,7 +98,8 @@ class Groups:
 
 def _maker(resource: Any) -> Hashable:
     origin = getattr(resource, "origin", None)
-    if origin is None:
-        return type(resource)
+    outside = getattr(origin, "outside", None)
+    if outside is None:
+        return type(resource)  # the clock, the file system
     # What was there before the run outlives it, so it can stand for itself.
-    return resource if origin.outside is origin else origin
+    return resource if origin is outside else origin

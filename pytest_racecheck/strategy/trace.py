@@ -58,7 +58,7 @@ class Race:
 
 
 class Trace:
-    """Watches one run. ``choice`` is set by the strategy at each choice, and to -1 when a thread goes on without one."""
+    """Watches one run. The strategy sets ``choice`` at each choice, and to -1 when a thread goes on without one."""
 
     site: Site | None = None
 
@@ -186,7 +186,8 @@ def _races(event: Event, clocks: list[Clock], histories: dict[int, list[Event]])
         if resource is not None:
             history = histories.setdefault(id(resource), [])
             candidates += _reversible(history, event)
-            _join(event.clock, history, touched.reads)
+            for other in _before(history, event):
+                event.clock[:] = map(max, event.clock, other.clock)
     event.clock[event.thread] = event.seq
     for each in candidates:
         if each.choice >= 0 and clock[each.thread] < each.first and (event.blocking or _immediate(each, candidates)):
@@ -203,28 +204,23 @@ def _order(clocks: list[Clock], thread: int, child: int) -> None:
         clocks[thread][thread] = own
 
 
+def _before(history: list[Event], event: Event) -> Iterator[Event]:
+    """The latest events of ``history`` that ``event`` depends on, back to the one that all the earlier ones precede."""
+    touched = event.footprint
+    for other in reversed(history):
+        its = other.footprint
+        if not touched.conflicts(its):
+            continue
+        yield other
+        if not its.reads and (its.item is None or its.item == touched.item):
+            return
+
+
 def _reversible(history: list[Event], event: Event) -> list[Event]:
     """The latest events of ``history`` that depend on ``event`` and that it could have come before."""
-    found = []
-    reads = event.footprint.reads
-    for other in reversed(history):
-        if event.blocking and not other.free:
-            continue
-        if not other.footprint.reads:
-            found.append(other)
-            break
-        if not reads:
-            found.append(other)
-    return [each for each in found if each.thread != event.thread]
-
-
-def _join(clock: Clock, history: list[Event], reads: bool) -> None:
-    """Adds to ``clock`` that of every event which ``history`` puts before the next one."""
-    for other in reversed(history):
-        if not (reads and other.footprint.reads):
-            clock[:] = map(max, clock, other.clock)
-        if not other.footprint.reads:
-            break
+    if event.blocking:
+        history = [other for other in history if other.free]
+    return [other for other in _before(history, event) if other.thread != event.thread]
 
 
 def _immediate(event: Event, candidates: list[Event]) -> bool:

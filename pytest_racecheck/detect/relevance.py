@@ -1,0 +1,69 @@
+"""Which events of a failing run tell its story, and which are only there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_racecheck.detect.events import Event, Trace
+
+STORY: Final = 0
+BESIDE: Final = 1
+NOISE: Final = 2
+
+_NEVER_MORE: Final = frozenset(("start", "join", "begin", "end", "block"))
+
+
+def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
+    """For each event, STORY, BESIDE or NOISE, in a run that failed because of ``clash`` (empty: nobody knows why)."""
+    shared = trace.shared()
+    together = _touched_by_many(trace.events)
+    threads = {event.thread for event in clash} | ({trace.thrower} if trace.thrown_at is not None else set())
+    locks = {lock for event in trace.events for lock in event.holds if _is_on(event, clash)}
+
+    def level(event: Event) -> int:
+        if event.kind in _NEVER_MORE or event.identity not in together:
+            return BESIDE if event.kind in ("sleep", "point") else NOISE
+        if event.memory and event.identity not in shared:
+            return NOISE
+        if not clash:
+            return STORY
+        if event.thread not in threads:
+            return BESIDE
+        if event.memory:
+            over = event.n > clash[-1].n and not event.writes and event.thread != trace.thrower
+            return STORY if _is_on(event, clash) and not over else BESIDE
+        return STORY if event.resource in locks else BESIDE
+
+    return [level(event) for event in trace.events]
+
+
+def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event]) -> list[int]:
+    """The same for a run that ended with the threads ``stuck``: how each came to hold what it holds."""
+    last: dict[str, Event] = {event.thread: event for event in trace.events}
+    threads = set(stuck)
+    held = {name for thread in threads if thread in last for name in last[thread].holds}
+    wanted = {last[thread].resource for thread in threads if thread in last and last[thread].kind == "block"}
+    together, shared = _touched_by_many(trace.events), trace.shared()
+
+    def level(event: Event) -> int:
+        if event.memory:
+            return STORY if _is_on(event, clash) else BESIDE if event.identity in shared else NOISE
+        if event.kind in _NEVER_MORE:
+            return NOISE
+        if event.resource in held | wanted:
+            return STORY if event.thread in threads or clash else BESIDE
+        return BESIDE if event.identity in together else NOISE
+
+    return [level(event) for event in trace.events]
+
+
+def _touched_by_many(events: list[Event]) -> set[int]:
+    first: dict[int, str] = {}
+    return {each.identity for each in events if first.setdefault(each.identity, each.thread) != each.thread} - {0}
+
+
+def _is_on(event: Event, clash: list[Event]) -> bool:
+    return any(event.overlaps(each) for each in clash)
