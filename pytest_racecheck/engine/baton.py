@@ -82,6 +82,8 @@ class Baton:
         self.failures: list[tuple[ControlledThread, BaseException]] = []
         #: State of each synchronisation object in terms of the operations that led to it, for counting traces.
         self.hashes: dict[object, int] = {}
+        #: How many threads have got a hash of their own.
+        self.hashed = 0
         self.lost: list[ControlledThread] = []
         self.stuck: Stuck | None = None
         self.interrupt: BaseException | None = None

@@ -177,7 +177,7 @@ class Explorer:
         run = search.last
         while search.done < self._settings.interleavings:
             self._number = search.done
-            run = self._run(lambda: self._runner.begin(chosen))
+            run = self._run(lambda: self._runner.begin(chosen, audited=isinstance(chosen, Exhaustive)))
             self.api.count()
             search.count(run)
             self._progress(search.done, search.per_second, run.threads)
@@ -185,6 +185,7 @@ class Explorer:
                 search.stop()
                 return self._confirm(search, run)
             if isinstance(chosen, Exhaustive):
+                chosen.gaps.update(run.gaps)
                 if search.learnt:
                     chosen.restart()
                 elif chosen.finished:

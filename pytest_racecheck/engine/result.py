@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_racecheck.detect import guards
+from pytest_racecheck.detect.calls import with_calls
 from pytest_racecheck.detect.code import code_at
 from pytest_racecheck.detect.data_races import data_races
 from pytest_racecheck.detect.events import Trace
@@ -62,10 +63,13 @@ def _add_diagnosis(failure: Failure, diagnosis: Diagnosis, recording: Recording 
     failure.message = diagnosis.cycle
     failure.details = diagnosis.details
     failure.advice = diagnosis.advice
-    if recording is not None and recording.main_function:
-        for thread in failure.threads:
-            if thread.id == "main":
-                thread.function = recording.main_function
+    if recording is None:
+        return
+    alive = {thread.id for thread in failure.threads}
+    failure.threads += [thread for thread in _threads(recording) if thread.id not in alive]
+    for thread in failure.threads:
+        if thread.id == "main" and recording.main_function:
+            thread.function = recording.main_function
 
 
 def _add_story(failure: Failure, recording: Recording, run: Run) -> None:
@@ -78,9 +82,10 @@ def _add_story(failure: Failure, recording: Recording, run: Run) -> None:
     if failure.kind == "deadlock":
         waiting = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]
         clash = find_lost_wake_up(trace, waiting)
-        stuck = [thread.id for thread in failure.threads]
+        stuck = [thread.id for thread in failure.threads if thread.state != "finished"]
         levels = deadlock_levels(trace, stuck, clash.accesses if clash else [])
     else:
+        trace = with_calls(trace)
         clash = find_clash(trace) if failure.kind == "race" else None
         levels = race_levels(trace, clash.accesses if clash else [])
     if clash is not None:
@@ -92,7 +97,8 @@ def _add_story(failure: Failure, recording: Recording, run: Run) -> None:
 
 def _add_clash(failure: Failure, clash: Clash, events: list[Event]) -> None:
     accesses = clash.accesses
-    resources = list(dict.fromkeys(event.resource for event in accesses))
+    names = dict.fromkeys(event.resource for event in accesses)
+    resources = [name for name in names if not any(name.startswith(f"{other}[") for other in names)]
     failure.cause = clash.name or failure.cause
     failure.clash = [_access(event) for event in accesses]
     failure.clash_on = " and ".join(resources)
@@ -169,6 +175,7 @@ def _step(event: Event, level: int, number: int) -> Step:
         after=event.after,
         holds=list(event.holds),
         level=level,
+        call=f"{event.call} {event.subject}" if event.subject else "",
     )
     if site is not None:
         _add_code(step, site)
@@ -197,7 +204,7 @@ def _access(event: Event) -> AccessReport:
         operation=event.kind,
         holds=list(event.holds),
         stack=list(event.stack),
-        before=event.before,
+        before=event.before or None,
         after=event.after,
     )
 

@@ -33,6 +33,8 @@ class Run:
     known: int
     napped: bool
     uncontrolled: tuple[str, ...]
+    #: What the runs so far did that racecheck does not model, as far as that was looked for.
+    gaps: tuple[str, ...] = ()
     recording: Recording | None = None
 
     @property

@@ -18,6 +18,7 @@ from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.run import Kind, Run
 from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.watchdog import WATCHDOG
+from pytest_racecheck.instrument.audit import Audit
 from pytest_racecheck.primitives import origin as lock_origin
 from pytest_racecheck.primitives.files import FILE_SYSTEM
 
@@ -62,6 +63,8 @@ class Runner:
         self._instrumentation: instrument.Instrumentation | None = None
         self._origin = Origin()
         self._scheduler: Scheduler | None = None
+        self._audit = Audit(instrument.Scope(settings.include, settings.exclude))
+        self._audited = False
         self._diagnosis: Diagnosis | None = None
         self._recording: Recording | None = None
         #: Whether the serial schedule lets a thread nap: go on after a sleep although others could run meanwhile.
@@ -72,11 +75,15 @@ class Runner:
         self._instrumentation = instrument.create()
         self._environment.open()
         opportunity = self._memory.switch_opportunity if self._settings.model == "gil" else None
-        scope = instrument.Scope(self._settings.include, self._settings.exclude)
-        self._instrumentation.open(scope, self._memory.access, opportunity)
+        self._instrumentation.open(self._audit.scope, self._memory.access, opportunity)
 
-    def begin(self, strategy: Strategy, *, patient: bool = False, recording: Recording | None = None) -> None:
-        """From here on the calling thread is controlled, and so is every thread that it starts."""
+    def begin(
+        self, strategy: Strategy, *, patient: bool = False, recording: Recording | None = None, audited: bool = False
+    ) -> None:
+        """From here on the calling thread is controlled, and so is every thread that it starts.
+
+        ``audited``: the run's ``gaps`` tell what this and earlier ones do that is not modelled.
+        """
         assert self._instrumentation is not None
         self._environment.begin_run()
         self._memory.begin_run()
@@ -97,7 +104,10 @@ class Runner:
         self._scheduler = scheduler
         current.concurrent = False
         current.thread = scheduler.main
-        self._instrumentation.enter_thread()
+        if audited is not self._audited:
+            self._audited = audited
+            self._instrumentation.audit(self._audit if audited else None)
+        self.thread_begins(scheduler.main)
         WATCHDOG.arm(scheduler, self._settings.timeout)
 
     def every_access_counts(self) -> None:
@@ -168,6 +178,7 @@ class Runner:
             napped=scheduler.napped,
             known=self._memory.shared_accesses + lock_origin.Origin.learnt,
             uncontrolled=tuple(sorted(scheduler.external.places)),
+            gaps=tuple(self._audit.gaps),
             recording=self._recording,
         )
 
@@ -235,7 +246,7 @@ class Runner:
         for thread in scheduler.threads:
             for lock in list(thread.held):
                 lock.abandon()
-        self._instrumentation.leave_thread()
+        self.thread_ends(scheduler.main)
         current.thread = None
         current.concurrent = False
         self._scheduler = None

@@ -16,6 +16,8 @@ from pytest_racecheck.instrument.variables import Closure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_racecheck.instrument.audit import Audit
+
 __all__ = ["Closure", "Instrumentation", "InstrumentationError", "Listener", "Scope", "create"]
 
 
@@ -44,6 +46,9 @@ class Instrumentation(Protocol):
 
     def close(self) -> None:
         """Ends, and leaves nothing behind. Does nothing when it is not open."""
+
+    def audit(self, auditor: Audit | None) -> None:
+        """From here on ``auditor`` is told of every call that instrumented code makes; None: nobody any longer."""
 
     def enter_thread(self) -> None:
         """Called in each controlled thread, the main thread too, when its part in a run begins."""

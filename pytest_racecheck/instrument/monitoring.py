@@ -16,6 +16,7 @@ from pytest_racecheck.instrument import InstrumentationError, attributes, regist
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_racecheck.instrument.audit import Audit
     from pytest_racecheck.instrument.calls import CallHandler
     from pytest_racecheck.instrument.handlers import Handler, Listener
     from pytest_racecheck.instrument.scope import Scope
@@ -32,7 +33,8 @@ class Monitoring:
 
     def __init__(self) -> None:
         self._tool: int | None = None
-        self._armed: list[registry.KnownCode] = []
+        self._callbacks: _Callbacks | None = None
+        self._armed: set[registry.KnownCode] = set()
 
     def open(self, scope: Scope, listener: Listener, opportunity: Callable[[], None] | None) -> None:
         """See the protocol."""
@@ -40,7 +42,7 @@ class Monitoring:
             raise RuntimeError("already open")
         tool = self._tool = _take_tool()
         attributes.forget()
-        callbacks = _Callbacks(tool, scope, listener, opportunity, self._armed)
+        callbacks = self._callbacks = _Callbacks(tool, scope, listener, opportunity, self._armed)
         callbacks.register()
         windows.watch = callbacks.watch_entry
         # The interpreter remembers for good that the start of a code object, once met, is no event any more.
@@ -61,6 +63,7 @@ class Monitoring:
         tool, self._tool = self._tool, None
         if tool is None:
             return
+        self._callbacks = None
         # In this order: taking the local events away brings the code up to date, so that nothing stays disabled.
         _monitoring.set_events(tool, 0)
         for entry in self._armed:
@@ -73,6 +76,11 @@ class Monitoring:
         registry.dependents.clear()
         windows.close()
         _monitoring.free_tool_id(tool)
+
+    def audit(self, auditor: Audit | None) -> None:
+        """See the protocol."""
+        assert self._callbacks is not None
+        self._callbacks.audit(auditor)
 
     def enter_thread(self) -> None:
         """Nothing to do: events come from every thread."""
@@ -100,6 +108,18 @@ def _events() -> tuple[int, ...]:
     return (events.PY_START, events.PY_RESUME, events.INSTRUCTION, events.CALL, events.C_RETURN)
 
 
+def _audited(auditor: Audit, call: Callable[..., object]) -> Callable[[CodeType, int, object, object], None]:
+    get_frame, get_ident = sys._getframe, real.get_ident
+
+    def on_call(code: CodeType, offset: int, function: object, first: object) -> None:
+        thread = current.thread
+        if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+            auditor.called(code, get_frame(1).f_lineno, function)
+            call(code, offset, function, first)
+
+    return on_call
+
+
 class _Callbacks:
     """What the interpreter calls between one open and its close."""
 
@@ -109,13 +129,14 @@ class _Callbacks:
         scope: Scope,
         listener: Listener,
         opportunity: Callable[[], None] | None,
-        armed: list[registry.KnownCode],
+        armed: set[registry.KnownCode],
     ) -> None:
         self._tool = tool
         self._scope = scope
         self._listener = listener
         self._opportunity = opportunity
         self._armed = armed
+        self._auditor: Audit | None = None
         self._handlers: dict[int, dict[int, Handler]] = {}
         self._calls: dict[int, dict[int, CallHandler]] = {}
         self._backward: dict[int, set[int]] = {}
@@ -140,14 +161,28 @@ class _Callbacks:
         for event, callback in (*callbacks, (events.PY_START, start), (events.PY_RESUME, start)):
             _monitoring.register_callback(self._tool, event, callback)
 
+    def audit(self, auditor: Audit | None) -> None:
+        """See `Monitoring.audit`. Calls without a handler were switched off where they were met: all are on again."""
+        self._auditor = auditor
+        depth = 1 if auditor is None else 2
+        call = self._make_call(depth) if self._opportunity is None else self._make_call_with(self._opportunity, depth)
+        if auditor is not None:
+            call = _audited(auditor, call)
+        _monitoring.register_callback(self._tool, _monitoring.events.CALL, call)
+        for entry in list(registry.known.values()):
+            code = entry.code
+            if code is not None and entry.number in self._handlers:
+                _monitoring.set_local_events(self._tool, code, 0)
+                self.arm(code, entry)
+
     def arm(self, code: CodeType, entry: registry.KnownCode) -> None:
         """Switches the events of one code object on."""
         plan = entry.plan(code)
         self._handlers[entry.number] = plan.handlers
         self._calls[entry.number] = plan.calls
         self._backward[entry.number] = plan.backward
-        if plan.handlers or plan.calls or self._opportunity is not None:
-            self._armed.append(entry)
+        if plan.handlers or plan.calls or self._opportunity is not None or self._auditor is not None:
+            self._armed.add(entry)
             _monitoring.set_local_events(self._tool, code, self._local_events)
 
     def watch_entry(self, code: CodeType) -> None:
@@ -169,7 +204,7 @@ class _Callbacks:
         """Makes the next start of one code object an event; it gets its plan then."""
         events = _monitoring.events
         _monitoring.set_local_events(self._tool, code, events.PY_START | events.PY_RESUME)
-        self._armed.append(entry)
+        self._armed.add(entry)
 
     def _make_start(self, opportunity: Callable[[], None] | None) -> Callable[[CodeType, int], object]:
         disable = _monitoring.DISABLE
@@ -212,7 +247,8 @@ class _Callbacks:
 
         return on_instruction
 
-    def _make_call(self) -> Callable[[CodeType, int, object, object], object]:
+    def _make_call(self, depth: int = 1) -> Callable[[CodeType, int, object, object], object]:
+        """``depth``: how many frames below the callback the code is that calls."""
         disable, get_frame, get_ident = _monitoring.DISABLE, sys._getframe, real.get_ident
         calls, listener = self._calls, self._listener
 
@@ -223,13 +259,29 @@ class _Callbacks:
                 return disable
             thread = current.thread
             if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
-                handler(get_frame(1), function, first, listener)
+                handler(get_frame(depth), function, first, listener)
             return None
 
         return on_call
 
     def _with_opportunities(self, opportunity: Callable[[], None]) -> list[tuple[Any, Callable[..., object]]]:
         events = _monitoring.events
+        get_ident = real.get_ident
+
+        def on_return(code: CodeType, offset: int, function: object, first: object) -> None:
+            thread = current.thread
+            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+                opportunity()
+
+        return [
+            (events.INSTRUCTION, self._make_instruction_with(opportunity)),
+            (events.CALL, self._make_call_with(opportunity)),
+            (events.C_RETURN, on_return),
+        ]
+
+    def _make_call_with(
+        self, opportunity: Callable[[], None], depth: int = 1
+    ) -> Callable[[CodeType, int, object, object], object]:
         get_frame, get_ident = sys._getframe, real.get_ident
         calls, listener = self._calls, self._listener
 
@@ -238,18 +290,12 @@ class _Callbacks:
             if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
                 handler = calls[id(code)].get(offset)
                 if handler is not None:
-                    handler(get_frame(1), function, first, listener)
+                    handler(get_frame(depth), function, first, listener)
                 # A function in Python may be switched away from where it begins, one in C only after it returned.
                 if type(function) in (FunctionType, MethodType) or attributes.is_python_class(function):
                     opportunity()
 
-        def on_return(code: CodeType, offset: int, function: object, first: object) -> None:
-            thread = current.thread
-            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
-                opportunity()
-
-        on_instruction = self._make_instruction_with(opportunity)
-        return [(events.INSTRUCTION, on_instruction), (events.CALL, on_call), (events.C_RETURN, on_return)]
+        return on_call
 
     def _make_instruction_with(self, opportunity: Callable[[], None]) -> Callable[[CodeType, int], object]:
         disable, get_frame, get_ident = _monitoring.DISABLE, sys._getframe, real.get_ident

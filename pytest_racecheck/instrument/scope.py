@@ -30,12 +30,18 @@ _RUNNERS: Final = frozenset(
 )
 _RUNNER_PREFIXES: Final = ("pytest_", "_hypothesis_", "_pytest_", "pydev", "_pydev", "debugpy")
 
-#: Lock-free accesses inside the standard library that are part of what a primitive means: (start of the qualified
-#: name in threading.py, attributes). Everything else there happens under a lock, which is a scheduling point itself.
-_THREADING: Final = os.path.join(os.path.dirname(os.path.abspath(os.__file__)), "threading.py")
+#: Lock-free accesses inside the standard library that are part of what a primitive means, by file and start of the
+#: qualified name. Everything else there happens under a lock, which is a scheduling point itself.
+_LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__))
 _PRIMITIVES: Final = {
-    "Event.": frozenset({"_flag"}),
-    "Barrier.": frozenset({"broken", "n_waiting", "_state", "_count"}),
+    os.path.join(_LIBRARY, "threading.py"): {
+        "Event.": frozenset({"_flag"}),
+        "Barrier.": frozenset({"broken", "n_waiting", "_state", "_count"}),
+    },
+    os.path.join(_LIBRARY, "concurrent", "futures", "thread.py"): {
+        "_worker": frozenset({"_shutdown"}),
+        "ThreadPoolExecutor.": frozenset({"_shutdown"}),
+    },
 }
 
 
@@ -91,12 +97,16 @@ def by_default(file: str) -> bool:
     return not file.startswith(_STANDARD_LIBRARY)
 
 
+def by_runner(file: str) -> bool:
+    """Whether this file belongs to racecheck, pytest, or what else runs the test and is no part of it."""
+    return file.startswith(_PACKAGE) or (any(marker in file for marker in _INSTALLED) and not by_default(file))
+
+
 def special_attributes(code: CodeType) -> frozenset[str] | None:
     """The attributes whose accesses are visible in this code of the standard library, None for ordinary code."""
-    if code.co_filename == _THREADING:
-        for start, attributes in _PRIMITIVES.items():
-            if code.co_qualname.startswith(start):
-                return attributes
+    for start, attributes in _PRIMITIVES.get(code.co_filename, {}).items():
+        if code.co_qualname.startswith(start):
+            return attributes
     return None
 
 

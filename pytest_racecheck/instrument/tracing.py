@@ -13,6 +13,7 @@ from pytest_racecheck.engine import current, real
 from pytest_racecheck.instrument import attributes, registry, windows
 
 if TYPE_CHECKING:
+    from pytest_racecheck.instrument.audit import Audit
     from pytest_racecheck.instrument.handlers import Listener
     from pytest_racecheck.instrument.plan import Plan
     from pytest_racecheck.instrument.scope import Scope
@@ -31,6 +32,7 @@ class Tracing:
         #: For each thread that is in: its trace function, and the one that was there before.
         self._threads: dict[int, tuple[Trace, Trace | None]] = {}
         self._hook: Trace | None = None
+        self._auditor: Audit | None = None
 
     def open(self, scope: Scope, listener: Listener, opportunity: Callable[[], None] | None) -> None:
         """See the protocol."""
@@ -55,19 +57,34 @@ class Tracing:
             threading.settrace(self._hook)
             self._hook = None
 
+    def audit(self, auditor: Audit | None) -> None:
+        """See the protocol; from the next thread that is entered."""
+        self._auditor = auditor
+
     def enter_thread(self) -> None:
         """Traces the calling thread from here on, together with whoever traced it before."""
         ident = real.get_ident()
         if self._make is not None and ident not in self._threads:
             self._install(ident, sys.gettrace())  # type: ignore[arg-type]
+            self._watch_calls()
 
     def leave_thread(self) -> None:
         """Gives the calling thread back to whoever traced it before."""
+        if getattr(sys.getprofile(), "func", None) is _profile:
+            sys.setprofile(None)
         trace, previous = self._threads.pop(real.get_ident(), (None, None))
         # None: an exception went through our trace function, and the interpreter dropped it. Anything else is a
         # debugger that was started meanwhile: leave that to its user.
         if trace is not None and sys.gettrace() in (trace, None):
             sys.settrace(previous)
+
+    def _watch_calls(self) -> None:
+        if self._auditor is None:
+            return
+        if sys.getprofile() is None:
+            sys.setprofile(functools.partial(_profile, self._auditor))
+        else:
+            self._auditor.gaps.add("calls can't be watched: a profiler is at work")
 
     def _install(self, ident: int, previous: Trace | None) -> Trace:
         assert self._make is not None
@@ -84,6 +101,25 @@ class Tracing:
             return self._install(ident, hook)(frame, event, arg)
         sys.settrace(hook)
         return hook(frame, event, arg) if hook is not None else None
+
+
+def _profile(auditor: Audit, frame: FrameType, event: str, argument: Any) -> None:
+    """A profile function: tells ``auditor`` of the calls of instrumented code."""
+    caller = frame if event == "c_call" else frame.f_back if event == "call" else None
+    thread = current.thread
+    if (
+        caller is None
+        or thread is None
+        or not current.concurrent
+        or thread.quiet
+        or thread.ident != real.get_ident()
+        or not auditor.is_wanted(caller.f_code)
+    ):
+        return
+    if event == "call":
+        auditor.entered(caller.f_code, caller.f_lineno, frame.f_code)
+    else:
+        auditor.called(caller.f_code, caller.f_lineno, argument)
 
 
 def _tracer(

@@ -27,6 +27,9 @@ _OUR_OWN: Final = ("pytest_racecheck", "_pytest", "pytest", "pluggy", "xdist", "
 
 _CLOCKS: Final = ("sleep", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns")
 
+#: In place of the original where a class had the name only from its base.
+_INHERITED: Final = object()
+
 _users = 0
 _undo: list[tuple[Any, str, object, object]] = []
 
@@ -47,7 +50,11 @@ def release() -> None:
         undone = list(reversed(_undo))
         _undo.clear()
         for owner, name, original, stand_in in undone:
-            if vars(owner).get(name) is stand_in:
+            if vars(owner).get(name) is not stand_in:
+                continue
+            if original is _INHERITED:
+                delattr(owner, name)
+            else:
                 setattr(owner, name, original)
         for functions in files.capabilities():
             functions.difference_update([stand_in for _, _, _, stand_in in undone])
@@ -67,6 +74,7 @@ def _install() -> None:
         # Up to 3.12 Thread.start() calls it, and that is intercepted as a whole.
         _set(threading, "_start_new_thread", thread.start_bootstrap)
     _set(threading, "RLock", RLock)
+    _set(threading.Thread, "__hash__", thread.hashed)
     _set(threading.Thread, "start", thread.start)
     _set(threading.Thread, "join", thread.join)
     _set(threading.Thread, "is_alive", thread.is_alive)
@@ -97,5 +105,5 @@ def _replace_in(module: object, stand_ins: dict[int, object]) -> None:
 
 
 def _set(owner: Any, name: str, stand_in: object) -> None:
-    _undo.append((owner, name, vars(owner)[name], stand_in))
+    _undo.append((owner, name, vars(owner).get(name, _INHERITED), stand_in))
     setattr(owner, name, stand_in)

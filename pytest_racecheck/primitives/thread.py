@@ -50,6 +50,24 @@ class Started:
         """Holds no lock that could be in the wrong state."""
 
 
+def hashed(self: threading.Thread) -> int:
+    """`Thread.__hash__`, which is the address otherwise: sets of threads keep an order that the schedule determines.
+
+    `ThreadPoolExecutor` joins its threads in the order of a set.
+    """
+    attributes = vars(self)
+    number: int | None = attributes.get("_racecheck_hash")
+    if number is None:
+        me = current.thread
+        if me is None or me.ident != real.get_ident():
+            number = object.__hash__(self)
+        else:
+            me.scheduler.hashed += 1
+            number = me.scheduler.hashed
+        attributes["_racecheck_hash"] = number
+    return number
+
+
 def start_bootstrap(function: Callable[..., object], args: tuple[Any, ...]) -> int:
     """What `Thread.start` calls up to 3.12: the identifier is known to the parent before the new thread runs."""
     ident = real.start_new_thread(function, args)

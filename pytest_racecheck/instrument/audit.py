@@ -1,0 +1,136 @@
+"""What instrumented code calls that racecheck does not model: a proof must not rest on it.
+
+Instrumentation sees what instrumented Python code does itself, and the calls into C that `effects` knows. Anything else
+may touch what threads share. The audit is told of all calls that instrumented code makes while two threads can
+conflict, and names those that leave the known world. It errs on the side of naming too many: that costs a proof,
+nothing else.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import types
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
+from pytest_racecheck.instrument.effects import EFFECTS, VIEWS, effect_of
+from pytest_racecheck.instrument.registry import wanted
+from pytest_racecheck.instrument.scope import by_runner
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from pytest_racecheck.instrument.scope import Scope
+
+#: Modules of the standard library whose Python code either takes locks, which are modelled, or keeps no shared state.
+_LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_TRUSTED: Final = frozenset(
+    {
+        *("threading", "queue", "contextlib", "functools", "types", "typing", "abc", "enum", "_weakrefset", "weakref"),
+        *("posixpath", "genericpath", "os", "pathlib", "bisect", "heapq", "operator", "dataclasses", "traceback"),
+        *("concurrent", "_collections_abc", "__future__", "numbers", "fractions", "decimal", "keyword"),
+    }
+)
+
+#: Functions in C that touch nothing which could be shared, or what is told elsewhere.
+_HARMLESS: Final = frozenset(
+    {
+        *("abs", "ascii", "bin", "callable", "chr", "divmod", "format", "hash", "hex", "id", "isinstance"),
+        *("issubclass", "iter", "oct", "ord", "pow", "round", "print", "repr", "__build_class__", "__import__"),
+        *ATTRIBUTE_NAMES,
+    }
+)
+_HARMLESS_MODULES: Final = frozenset({"_thread", "math", "cmath", "time", "_abc", "_weakref", "_imp", "_functools"})
+_HARMLESS_SYS: Final = frozenset({"_getframe", "exc_info", "getrefcount", "getsizeof", "intern", "getrecursionlimit"})
+_IN_C: Final = (
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    types.ClassMethodDescriptorType,
+)
+_IMMUTABLE: Final = (str, bytes, int, float, complex, bool, range, frozenset, type(None), BaseException)
+
+
+class Audit:
+    """What the runs of one item call. ``gaps`` are sentences, each with a place."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self._wanted: dict[CodeType, bool] = {}
+        self._known: dict[object, bool] = {}
+        self.gaps: set[str] = set()
+
+    def is_wanted(self, code: CodeType) -> bool:
+        """Whether ``code`` is instrumented."""
+        known = self._wanted.get(code)
+        if known is None:
+            known = self._wanted[code] = wanted(code, self.scope)
+        return known
+
+    def called(self, caller: CodeType, line: int, function: object) -> None:
+        """``caller``, which is instrumented, calls ``function``."""
+        if isinstance(function, types.MethodType):
+            function = function.__func__
+        if isinstance(function, types.FunctionType):
+            self.entered(caller, line, function.__code__)
+        elif isinstance(function, _IN_C):
+            known = self._known.get(function)
+            if known is None:
+                known = _is_known(function)
+                if not isinstance(function, types.BuiltinMethodType):
+                    self._known[function] = known  # hashes by address
+            if not known:
+                self._note(caller, line, function.__qualname__)
+
+    def entered(self, caller: CodeType, line: int, code: CodeType) -> None:
+        """``caller``, which is instrumented, calls a function in Python."""
+        known = self._known.get(code)
+        if known is None:
+            known = self._known[code] = self._is_trusted(code)
+        if not known:
+            self._note(caller, line, code.co_qualname)
+
+    def _note(self, caller: CodeType, line: int, name: str) -> None:
+        file = caller.co_filename.replace("\\", "/").rpartition("/")[2]
+        self.gaps.add(f"{file}:{line} calls {name}, which racecheck can't see into")
+
+    def _is_trusted(self, code: CodeType) -> bool:
+        if self.is_wanted(code):
+            return True
+        file = code.co_filename
+        if not file.startswith(_LIBRARY):
+            # racecheck's own stand-ins, pytest, and code that is frozen: the machinery of import.
+            return by_runner(file) or file.startswith("<frozen")
+        top = file[len(_LIBRARY) :].split(os.sep, 1)[0].removesuffix(".py")
+        return top in _TRUSTED or _is_effect(code)
+
+
+def _is_effect(code: CodeType) -> bool:
+    """Whether a function in Python is one of those that count as one step, like ``Counter.update``."""
+    return any(getattr(function, "__code__", None) is code for function in EFFECTS)
+
+
+def _is_known(function: Any) -> bool:
+    """Whether what a function in C does is modelled or can't matter."""
+    receiver = getattr(function, "__self__", None)
+    module = getattr(function, "__module__", None)
+    if receiver is None or isinstance(receiver, types.ModuleType):
+        if effect_of(function) is not None or module in _HARMLESS_MODULES:
+            return True
+        owner = getattr(function, "__objclass__", None)
+        if owner is not None:  # a method of a type, called with the receiver in front
+            return issubclass(owner, _IMMUTABLE) and function.__name__ != "join"
+        if module == builtins.__name__:
+            return function.__name__ in _HARMLESS
+        return module == "sys" and function.__name__ in _HARMLESS_SYS
+    if isinstance(receiver, type):
+        return function.__name__ in ("__new__", "fromkeys", "from_bytes", "fromhex", "maketrans", "__subclasshook__")
+    if isinstance(receiver, _IMMUTABLE):
+        return bool(function.__name__ != "join")
+    name = function.__name__
+    if name in VIEWS and isinstance(receiver, dict):
+        return True
+    descriptor = next((vars(base)[name] for base in type(receiver).__mro__ if name in vars(base)), None)
+    return descriptor is not None and effect_of(descriptor) is not None
