@@ -76,6 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Find the tests to explore; without any, nothing more of racecheck is imported or registered."""
     try:
         selected = marked.select(items, config.stash[_SETTINGS], options.treats_all_as_marked(config))
+        selected = marked.replayed(selected, items, config.stash.get(options.REPLAYS, {}))
         if selected and str(config.getoption("parallel_threads", None) or 1) != "1":
             raise pytest.UsageError("racecheck and --parallel-threads (pytest-run-parallel) can't be used together")
     except pytest.UsageError as error:

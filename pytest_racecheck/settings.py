@@ -95,7 +95,7 @@ ARGUMENTS: Final[Mapping[str, Argument]] = {
     "interleavings": Argument(_COUNT, _count, int),
     "strategy": Argument(f"one of {', '.join(STRATEGIES)}", _one_of(*STRATEGIES), str),
     "seed": Argument("a whole number", _whole, int),
-    "replay": Argument("the token that a failure report printed", _text, str),
+    "replay": Argument("the token that a failure report printed, or the path of a file that holds it", _text, str),
     "timeout": Argument("a number of seconds above 0", _seconds, float),
     "threads": Argument(_COUNT, _count, int),
     "include": Argument(_SCOPE, _texts, str),

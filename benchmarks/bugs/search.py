@@ -43,7 +43,7 @@ class _Body:
         return isinstance(exc, KeyboardInterrupt)
 
 
-class _Stop(Exception):
+class _Stopped(Exception):  # noqa: N818 - no error
     """The bug is found, in the last of so many interleavings."""
 
     def __init__(self, interleavings: int) -> None:
@@ -56,7 +56,9 @@ class _Searching(Explorer):
     points = 0
 
     def _confirm(self, search: Any, run: Run) -> NoReturn:
-        raise _Stop(search.done)
+        if run.error is not None and _innermost_file(run.error) != self._nodeid:
+            raise RuntimeError("not the bug") from run.error
+        raise _Stopped(search.done)
 
     def _run(self, begin: Callable[[], None]) -> Run:
         run = super()._run(begin)
@@ -64,18 +66,25 @@ class _Searching(Explorer):
         return run
 
 
+def _innermost_file(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else trace.tb_frame.f_code.co_filename
+
+
 def search(bug: Bug, strategy: str, seed: int, budget: int | None = None) -> Found:
     """Runs ``bug`` under ``strategy`` until it shows."""
     settings = Settings(interleavings=budget or bug.budget, strategy=strategy, seed=seed, timeout=SECONDS)
     install.acquire()
-    explorer = _Searching(settings, _Body(bug.body), bug.name, lambda *_: None)
+    explorer = _Searching(settings, _Body(bug.body), str(bug.file), lambda *_: None)
     explorer.open()
     found = None
     try:
         result = explorer.explore()
         if result.failure is not None:
             raise RuntimeError(f"{bug.name} fails without any preemption")
-    except _Stop as stop:
+    except _Stopped as stop:
         found = stop.interleavings
     finally:
         explorer.close()

@@ -119,6 +119,7 @@ def _over_one_place(around: _Around, identity: int, trace: Trace) -> Iterator[Cl
     before = [e for e in around.before if e.identity == identity]
     if not before:
         return
+    yield from _iteration(around, before, identity, trace)
     first = before[-1]
     after = [e for e in around.after if e.overlaps(first)]
     reads = [e for e in around.between if e.conflicts(first) and e.reads]
@@ -130,10 +131,7 @@ def _over_one_place(around: _Around, identity: int, trace: Trace) -> Iterator[Cl
     reads = [e for e in reads if e.conflicts(use)]
     writes = [e for e in writes if e.conflicts(use)]
     rank = (0 if around.turn.preempted else 1, use.n - first.n)
-    if _is_iteration(first, after[0], writes, trace):
-        text = f"{first.thread} goes through it at {place(first)}; meanwhile {did(writes[-1])}."
-        yield Clash([first, writes[-1], after[0]], text, ITERATION, (-1, *rank))
-    elif first.kind == "read" and writes:
+    if first.kind == "read" and writes:
         # What it read on the way to its write tells whether it saw what the others had written.
         fresh = use.kind == "update" or any(e.reads for e in takewhile(lambda e: e is not use, after))
         name, text = _stale(first, writes[-1], use, fresh=fresh)
@@ -188,12 +186,15 @@ def _checked_elsewhere(around: _Around, first: Event, writes: list[Event]) -> It
 
 def _over_two_places(around: _Around) -> Iterator[Clash]:
     """Two values that belong together, one seen or changed before the switch and the other one after it."""
-    if not around.before or not around.after:
-        return
-    first = around.before[-1]
-    last = next((e for e in around.after if e.identity != first.identity), None)
-    if last is None:
-        return
+    firsts = [around.before[-1:], [e for e in around.before if e.writes][-1:]]
+    for first in {e.n: e for found in firsts for e in found}.values():
+        others = [e for e in around.after if e.identity != first.identity]
+        lasts = [others[:1], [e for e in others if e.writes][:1]]
+        for last in {e.n: e for found in lasts for e in found}.values():
+            yield from _between_two(around, first, last)
+
+
+def _between_two(around: _Around, first: Event, last: Event) -> Iterator[Clash]:
     for thread in dict.fromkeys(e.thread for e in around.between):
         theirs = [e for e in around.between if e.thread == thread]
         one = [e for e in theirs if e.conflicts(first)]
@@ -238,12 +239,16 @@ def _names_it(use: Event, trace: Trace) -> bool:
     return (use.item or repr(use.resource.rpartition(".")[2])) in trace.thrown_text
 
 
-def _is_iteration(first: Event, again: Event, writes: list[Event], trace: Trace) -> bool:
-    if first.call != "iter" or again.call != "iter" or first.line != again.line or not writes:
-        return False
-    if trace.thrower == first.thread and _CHANGED_SIZE.search(trace.thrown_text):
-        return True
-    return all(write.kind == "update" or write.item is not None for write in writes)
+def _iteration(around: _Around, before: list[Event], identity: int, trace: Trace) -> Iterator[Clash]:
+    first = next((e for e in reversed(before) if e.call == "iter"), None)
+    again = next((e for e in around.after if e.identity == identity and e.call == "iter"), None)
+    if first is None or again is None or first.line != again.line:
+        return
+    writes = [e for e in around.between if e.conflicts(first) and e.writes]
+    told = trace.thrower == first.thread and _CHANGED_SIZE.search(trace.thrown_text)
+    if writes and (told or (first is before[-1] and all(each.kind == "update" for each in writes))):
+        text = f"{first.thread} goes through it at {place(first)}; meanwhile {did(writes[-1])}."
+        yield Clash([first, writes[-1], again], text, ITERATION, (-1, 0, again.n - first.n))
 
 
 def _is_check(first: Event, use: Event) -> bool:
@@ -252,7 +257,8 @@ def _is_check(first: Event, use: Event) -> bool:
     if common is None:
         return False
     mine, its = common
-    column = first.site.column if first.site is not None and mine is first.stack[-1] else None
+    exact = first.site is not None and mine is first.stack[-1] and not first.subject
+    column = first.site.column if first.site is not None and exact else None
     line = first.line[1] if column is not None else mine.line
     return code.is_test(mine.file, line, column) and code.follows(mine.file, line, its.line)
 

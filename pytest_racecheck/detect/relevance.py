@@ -22,10 +22,16 @@ def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
     together = _touched_by_many(trace.events)
     threads = {event.thread for event in clash} | ({trace.thrower} if trace.thrown_at is not None else set())
     locks = {lock for event in trace.events for lock in event.holds if _is_on(event, clash)}
+    last = {event.thread: event.n for event in clash}
+    turns = {turn.before - 1 for turn in trace.turns}
 
     def level(event: Event) -> int:
+        if event.kind == "sleep" and event.thread in threads and event.n in turns:
+            return STORY
         if event.kind in _NEVER_MORE or event.identity not in together:
             return BESIDE if event.kind in ("sleep", "point") else NOISE
+        if not event.resource:
+            return NOISE  # inside of what the library makes of it
         if event.memory and event.identity not in shared:
             return NOISE
         if not clash:
@@ -33,7 +39,7 @@ def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
         if event.thread not in threads:
             return BESIDE
         if event.memory:
-            over = event.n > clash[-1].n and not event.writes and event.thread != trace.thrower
+            over = event.n > last.get(event.thread, event.n) and not event.writes and event.thread != trace.thrower
             return STORY if _is_on(event, clash) and not over else BESIDE
         return STORY if event.resource in locks else BESIDE
 
@@ -43,19 +49,21 @@ def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
 def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event]) -> list[int]:
     """The same for a run that ended with the threads ``stuck``: how each came to hold what it holds."""
     last: dict[str, Event] = {event.thread: event for event in trace.events}
-    threads = set(stuck)
-    held = {name for thread in threads if thread in last for name in last[thread].holds}
-    wanted = {last[thread].resource for thread in threads if thread in last and last[thread].kind == "block"}
+    # Who only waits for another thread's end is no part of how it came about.
+    ends = [last[thread] for thread in stuck if thread in last and not last[thread].child]
+    threads = {event.thread for event in ends}
+    held = {name for event in ends for name in event.holds}
+    wanted = {event.resource or event.subject for event in ends if event.kind == "block"}
     together, shared = _touched_by_many(trace.events), trace.shared()
 
     def level(event: Event) -> int:
         if event.memory:
             return STORY if _is_on(event, clash) else BESIDE if event.identity in shared else NOISE
-        if event.kind in _NEVER_MORE:
+        if event.kind in _NEVER_MORE and event is not last[event.thread]:
             return NOISE
-        if event.resource in held | wanted:
+        if (event.resource or event.subject) in held | wanted and (event.resource or event.kind == "block"):
             return STORY if event.thread in threads or clash else BESIDE
-        return BESIDE if event.identity in together else NOISE
+        return BESIDE if event.identity in together and event.kind not in _NEVER_MORE else NOISE
 
     return [level(event) for event in trace.events]
 

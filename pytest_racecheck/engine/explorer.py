@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck import strategy
-from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.api import RunApi
+from pytest_racecheck.engine.books import Search
 from pytest_racecheck.engine.errors import (
     DeadlockFailure,
     HangFailure,
     NondeterministicFailure,
+    ReplayError,
     VacuousFailure,
 )
 from pytest_racecheck.engine.recorder import Recording
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.run import Run
     from pytest_racecheck.engine.schedule import Schedule
     from pytest_racecheck.settings import Settings
+    from pytest_racecheck.shrink.database import FailureDatabase
 
 #: A failure is replayed so often before it is reported.
 REPLAYS: Final = 10
@@ -39,68 +42,27 @@ REPLAYS: Final = 10
 SHRINK_SECONDS: Final = 1.5
 
 
-class RunApi:
-    """What a test says to the engine while it runs."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.interleaving = 0
-        self.outcomes: Counter[str] = Counter()
-        self.conditions: dict[str, bool] = {}
-        self._recorded: str | None = None
-
-    def point(self, label: str) -> None:
-        """An explicit scheduling point."""
-        me = current.thread
-        if me is not None and me.ident == real.get_ident() and not me.quiet:
-            me.scheduler.point(me, "point", label)
-
-    @contextmanager
-    def atomic(self) -> Iterator[None]:
-        """No preemption inside."""
-        me = current.thread
-        if me is None or me.ident != real.get_ident():
-            yield
-            return
-        me.atomic += 1
-        try:
-            yield
-        finally:
-            me.atomic = max(0, me.atomic - 1)
-
-    def outcome(self, value: object) -> None:
-        """How this interleaving came out; the last word counts."""
-        self._recorded = str(value)
-
-    def sometimes(self, condition: object, name: str) -> None:
-        """A condition that has to hold in some interleaving."""
-        self.conditions[name] = self.conditions.get(name, False) or bool(condition)
-
-    def begin(self, interleaving: int) -> None:
-        """A new interleaving starts."""
-        self.interleaving = interleaving
-        self._recorded = None
-
-    def count(self) -> None:
-        """The interleaving counts."""
-        if self._recorded is not None:
-            self.outcomes[self._recorded] += 1
-
-
 class Explorer:
     """One item, from before its first fixture is set up until after the last one is torn down.
 
     ``progress`` is told how many interleavings are done, how many a second, and how many threads they have.
+    ``database``: where failing schedules are kept from one session to the next.
     """
 
     def __init__(
-        self, settings: Settings, world: World, nodeid: str, progress: Callable[[int, float, int], None]
+        self,
+        settings: Settings,
+        world: World,
+        nodeid: str,
+        progress: Callable[[int, float, int], None],
+        database: FailureDatabase | None = None,
     ) -> None:
         digest = hashlib.blake2b(f"{settings.seed}:{nodeid}".encode(), digest_size=8).digest()
         self._seed = int.from_bytes(digest, "big")
         self._settings = settings
         self._nodeid = nodeid
         self._progress = progress
+        self._database = database
         self._runner = Runner(settings, world, self._seed)
         self._token = None if settings.replay is None else decode(settings.replay)
         self._following: TokenReplay | None = None
@@ -147,7 +109,7 @@ class Explorer:
 
         Raises only what ends the whole item: a skip, an interrupt. `failure` tells what the item fails with.
         """
-        search = _Search(self._settings.interleavings if self._token is None else 1)
+        search = Search(self._settings.interleavings if self._token is None else 1)
         run = self._runner.call(set_up=False)
         if run.failed and run.napped and self._token is None:
             run = self._without_naps()
@@ -171,7 +133,47 @@ class Explorer:
         self._runner.naps = False
         return self._run(lambda: self._runner.begin(Serial(), patient=True))
 
-    def _search(self, search: _Search) -> Run:
+    def _known_failures(self, search: Search) -> Run | None:
+        """Tries the schedules that failed in earlier sessions. Returns the run that fails, None if they all pass."""
+        tokens = [] if self._database is None else self._database.fetch(self._nodeid)
+        for token in tokens[: self._settings.interleavings - search.done]:
+            naps = self._runner.naps
+            try:
+                deviations, self._runner.naps = decode(token)
+            except ReplayError:  # of another version
+                self._forget(token)
+                continue
+            recording = Recording()
+            following = TokenReplay(deviations, recording)
+            self._number = search.done
+            self._runner.every_access_counts()
+            try:
+                run = self._run(lambda: self._runner.begin(following, patient=True, recording=recording))  # noqa: B023
+            finally:
+                self._runner.every_access_counts(False)
+            self.api.count()
+            search.count(run)
+            if run.failed:
+                return run
+            self._runner.naps = naps
+            self._forget(token)
+        return None
+
+    def _forget(self, token: str) -> None:
+        with contextlib.suppress(OSError):
+            if self._database is not None:
+                self._database.drop(self._nodeid, token)
+
+    def _keep(self, failure: Failure) -> None:
+        with contextlib.suppress(OSError), self.suspended():
+            if self._database is not None and failure.token and failure.kind in ("race", "deadlock"):
+                self._database.save(self._nodeid, failure.token)
+
+    def _search(self, search: Search) -> Run:
+        known = self._known_failures(search)
+        if known is not None:
+            search.stop()
+            return self._confirm(search, known)
         random = Random(self._seed)
         chosen = strategy.create(self._settings.strategy, random)
         run = search.last
@@ -205,7 +207,7 @@ class Explorer:
         self._failed = run.failed
         return run
 
-    def _confirm(self, search: _Search, run: Run) -> Run:
+    def _confirm(self, search: Search, run: Run) -> Run:
         """Replays a failure. Returns the last replay, recorded, which stays set up."""
         if run.kind == "hang":
             search.reproduced = (1, 1)
@@ -245,7 +247,7 @@ class Explorer:
 
     # ------------------------------------------------------------------ the result
 
-    def _conclude(self, search: _Search, run: Run) -> TestResult:
+    def _conclude(self, search: Search, run: Run) -> TestResult:
         verdict: Verdict = "passed"
         self._failed = run.failed
         if run.failed:
@@ -279,10 +281,13 @@ class Explorer:
             sometimes=vacuous,
         )
 
-    def _describe(self, search: _Search, run: Run, verdict: Verdict) -> Failure:
-        return build_failure(verdict, run, search.reproduced, self.failure, naps=self._runner.naps)
+    def _describe(self, search: Search, run: Run, verdict: Verdict) -> Failure:
+        failure = build_failure(verdict, run, search.reproduced, self.failure, naps=self._runner.naps)
+        if self._token is None:
+            self._keep(failure)
+        return failure
 
-    def _verdict(self, search: _Search, run: Run) -> Verdict:
+    def _verdict(self, search: Search, run: Run) -> Verdict:
         if run.kind in ("deadlock", "hang"):
             return "deadlock" if run.kind == "deadlock" else "hang"
         if self._token is not None:
@@ -291,7 +296,7 @@ class Explorer:
             return "serial-failure"
         return "race" if search.reproduced[0] else "nondeterministic"
 
-    def _raise_what(self, search: _Search, run: Run, verdict: Verdict) -> BaseException:
+    def _raise_what(self, search: Search, run: Run, verdict: Verdict) -> BaseException:
         if run.kind == "deadlock" and run.diagnosis is not None:
             return DeadlockFailure("\n".join(run.diagnosis.lines))
         if run.kind == "hang":
@@ -310,7 +315,7 @@ class Explorer:
             return failure
         return run.error
 
-    def _notes(self, search: _Search) -> list[str]:
+    def _notes(self, search: Search) -> list[str]:
         notes = []
         if search.threads < 2:
             notes.append("starts no second thread: there is nothing to interleave")
@@ -331,58 +336,3 @@ class Explorer:
                 f"the replay left its track at {where}: the code has changed there, or the test is another one"
             )
         return notes
-
-
-class _Search:
-    """The books of one exploration."""
-
-    def __init__(self, requested: int) -> None:
-        self.requested = requested
-        self.done = 0
-        self.traces: set[int] = set()
-        self.threads = 0
-        self.cut = 0
-        self.uncontrolled: set[str] = set()
-        self.reproduced = (1, 1)
-        self.last: Run
-        #: The last run showed that more operations are scheduling points than were known before.
-        self.learnt = False
-        #: The search that ran every class of interleavings.
-        self.proof: Exhaustive | None = None
-        self._known = -1
-        self._began = real.monotonic()
-        self._ended: float | None = None
-
-    def count(self, run: Run) -> None:
-        """One more interleaving is over."""
-        self.done += 1
-        self.last = run
-        self.learnt = run.known != self._known
-        if self.learnt:
-            # More accesses count than before: the classes seen so far, this run's too, were coarser ones.
-            self._known = run.known
-            self.traces.clear()
-        else:
-            self.traces.add(run.trace)
-        self.threads = max(self.threads, run.threads)
-        self.cut += run.kind == "limit"
-        self.uncontrolled.update(run.uncontrolled)
-
-    def is_proof(self) -> bool:
-        """Whether every inequivalent interleaving was run, and all of what they do is modelled."""
-        return self.proof is not None and not (self.proof.gaps or self.cut or self.uncontrolled)
-
-    def stop(self) -> None:
-        """The search is over; replays and reports don't count."""
-        if self._ended is None:
-            self._ended = real.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Real seconds of the search so far."""
-        return (self._ended or real.monotonic()) - self._began
-
-    @property
-    def per_second(self) -> float:
-        """Interleavings per real second."""
-        return self.done / max(self.seconds, 1e-9)

@@ -13,7 +13,7 @@ from pytest_racecheck.engine.clock import Clock
 from pytest_racecheck.engine.names import Names, library_call
 from pytest_racecheck.engine.operation import UNKNOWN, Site
 from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
-from pytest_racecheck.engine.places import current_site
+from pytest_racecheck.engine.places import current_site, is_users
 from pytest_racecheck.engine.thread import ControlledThread
 from pytest_racecheck.instrument.variables import Closure
 
@@ -112,7 +112,8 @@ class Recording:
             thread.kind = access.kind
             thread.resource = access
             self.mark(thread)
-            self.site = access.site
+            # Of what the standard library does inside, the reader knows the call that led there.
+            self.site = access.site if is_users(access.site.file) else current_site()
             self._access(thread, access, owner, key, sys._getframe(1))
         finally:
             thread.quiet -= 1

@@ -110,9 +110,9 @@ class Runner:
         self.thread_begins(scheduler.main)
         WATCHDOG.arm(scheduler, self._settings.timeout)
 
-    def every_access_counts(self) -> None:
-        """Makes each access a scheduling point, known to matter or not."""
-        self._memory.every_access = True
+    def every_access_counts(self, counts: bool = True) -> None:
+        """Makes each access a scheduling point, known to matter or not, or only those that are."""
+        self._memory.every_access = counts
 
     def call(self, *, set_up: bool) -> Run:
         """Runs the test body, after setting the world up if asked. Raises only what ends the whole item."""

@@ -29,6 +29,7 @@ from pytest_racecheck.pytesting.unittest_case import CaseBody, is_unittest
 if TYPE_CHECKING:
     from pytest_racecheck.report.model import TestResult
     from pytest_racecheck.settings import Settings
+    from pytest_racecheck.shrink.database import FailureDatabase
 
 Progress = Callable[[int, float, int], None]
 
@@ -40,13 +41,16 @@ class ExploredItem:
     ``result`` is there once the item was explored; ``failure`` is what was then raised to pytest, if anything.
     """
 
-    def __init__(self, item: pytest.Item, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self, item: pytest.Item, settings: Settings, progress: Progress, database: FailureDatabase | None
+    ) -> None:
         self.item = item
         self.result: TestResult | None = None
         self.failure: BaseException | None = None
         self.subtests = Subtests()
         self._settings = settings
         self._progress = progress
+        self._database = database
         self._explorer: Explorer | None = None
         self._suspension: AbstractContextManager[None] | None = None
         self._exploring = False
@@ -91,7 +95,7 @@ class ExploredItem:
         self._output.wider_set_up_done()
         self._hygiene = Hygiene(self.item)
         world = ItemWorld(self.item, self._body, self._hygiene, self._output)
-        explorer = Explorer(self._settings, world, self.item.nodeid, self._progress)
+        explorer = Explorer(self._settings, world, self.item.nodeid, self._progress, self._database)
         if self._case is not None:
             self._case.begin()
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_racecheck.engine.explorer import RunApi
+    from pytest_racecheck.engine.api import RunApi
 
 #: Where an item that is being explored keeps the engine's side of the fixture.
 API_KEY = pytest.StashKey["RunApi"]()

@@ -11,6 +11,7 @@ from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.pytesting import private, progress
 from pytest_racecheck.pytesting.explored import ExploredItem
 from pytest_racecheck.pytesting.results import attach
+from pytest_racecheck.shrink.database import FailureDatabase
 
 if TYPE_CHECKING:
     from pytest_racecheck.settings import Settings
@@ -38,12 +39,18 @@ class ItemHooks:
                 "use pytest 8.4 to 9.2, or a newer racecheck"
             )
         self._line = progress.for_item(item, settings.interleavings)
-        self._running = ExploredItem(item, settings, self._line.update if self._line else _ignore)
+        progress_of = self._line.update if self._line else _ignore
+        self._running = ExploredItem(item, settings, progress_of, self._database(item.config))
         try:
             return (yield)
         finally:
             self._running.release()
             self._running = None
+
+    def _database(self, config: pytest.Config) -> FailureDatabase | None:
+        """Where failing schedules are kept, beside what pytest keeps; None without that."""
+        cache = getattr(config, "cache", None)
+        return None if cache is None else FailureDatabase(cache.mkdir("racecheck"))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:

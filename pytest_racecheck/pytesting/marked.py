@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -49,6 +50,30 @@ def select(items: Iterable[pytest.Item], base: Settings, every: bool) -> dict[py
     if errors:
         raise pytest.UsageError("\n".join(_message(nodeids, error) for error, nodeids in errors.items()))
     return selected
+
+
+def replayed(
+    selected: dict[pytest.Item, Settings], items: list[pytest.Item], tokens: dict[str | None, str]
+) -> dict[pytest.Item, Settings]:
+    """``selected`` with the token of each test; the tests that a JSON report has none for are taken off ``items``.
+
+    UsageError when none of the tests of the report is among ``items``.
+    """
+    if not tokens or None in tokens:
+        return selected
+    chosen = {
+        item: replace(settings, replay=tokens[item.nodeid])
+        for item, settings in selected.items()
+        if item.nodeid in tokens
+    }
+    if not chosen and items:
+        names = ", ".join(str(nodeid) for nodeid in tokens)
+        raise pytest.UsageError(f"--racecheck-replay: the report has failures of {names}, none of which is selected")
+    others = [item for item in items if item not in chosen]
+    if others:
+        items[:] = chosen
+        others[0].config.hook.pytest_deselected(items=others)
+    return chosen
 
 
 def _with_mark(base: Settings, mark: pytest.Mark) -> Settings:

@@ -40,7 +40,8 @@ OPTIONS: Final = (
            "where threads may be switched: 'python' at any two accesses to shared memory, "
            "'gil' where the interpreter of a GIL build can"),
     Option("replay", "--racecheck-replay", None, "TOKEN", "string",
-           "run the selected marked tests under the one schedule that a failure report printed"),
+           "run the selected marked tests under the one schedule that a failure report printed, or the tests of a "
+           "JSON report (its path) under those that it holds"),
     Option("include", None, "racecheck_include", "", "linelist",
            "modules (prefixes of their names) or paths (patterns) to instrument besides the usual ones"),
     Option("exclude", None, "racecheck_exclude", "", "linelist",
@@ -51,6 +52,9 @@ OPTIONS: Final = (
 
 ALL: Final = ("--racecheck-all", "racecheck_all", "treat every test as marked")
 JSON: Final = ("--racecheck-json", "racecheck_json", "write the results of all marked tests to this file")
+
+#: What to replay, by node id (None: whatever is selected); empty unless that was asked for.
+REPLAYS: Final[pytest.StashKey[dict[str | None, str]]] = pytest.StashKey()
 
 #: ``interleavings`` is understood in ini files too, as the twin of the bare ``--interleavings``.
 _ALIASES: Final = {"racecheck_interleavings": "interleavings"}
@@ -91,7 +95,11 @@ def session_settings(config: pytest.Config) -> Settings:
         if value is not None:
             values[option.field] = value
     if "replay" in values:
-        _check_token(values["replay"])
+        from pytest_racecheck.pytesting import replays
+
+        tokens = replays.read(values["replay"], config.invocation_params.dir)
+        config.stash[REPLAYS] = tokens
+        values["replay"] = next(iter(tokens.values()))
     return replace(_DEFAULTS, **values)
 
 
@@ -126,16 +134,6 @@ def json_path(config: pytest.Config) -> Path | None:
     if not text.strip() or path.is_dir() or (nearest is not None and not nearest.is_dir()):
         raise pytest.UsageError(f"{shown_as}: {text!r} is not allowed; give the path of a file that can be written")
     return path
-
-
-def _check_token(token: str) -> None:
-    from pytest_racecheck.engine.errors import ReplayError
-    from pytest_racecheck.engine.schedule import decode
-
-    try:
-        decode(token)
-    except ReplayError as error:
-        raise pytest.UsageError(f"--racecheck-replay: {error}") from None
 
 
 def _dest(option: Option) -> str:

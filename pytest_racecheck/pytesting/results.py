@@ -26,19 +26,49 @@ def attach(report: pytest.TestReport, result: TestResult) -> None:
 
 def _add_text(config: pytest.Config, report: pytest.TestReport, result: TestResult) -> None:
     """What a person reads below the traceback, as wide as the terminal of this process."""
-    from pytest_racecheck.report.text import render_failure
+    from pytest_racecheck.report.text import render_failure, render_title
 
     width = shutil.get_terminal_size().columns
     if config.pluginmanager.has_plugin("terminalreporter"):
         width = config.get_terminal_writer().fullwidth
-    text = render_failure(result, width, config.get_verbosity(), _encoding())
-    add_section = getattr(report.longrepr, "addsection", None)
+    verbosity, encoding = config.get_verbosity(), _encoding()
+    text = render_failure(result, width, verbosity, encoding)
     if not text:
         return
-    if add_section is not None:
-        add_section(SECTION, text, "-")  # part of the failure: --show-capture=no doesn't hide it, JUnit has it
+    failure: Any = report.longrepr
+    if hasattr(failure, "addsection"):
+        # Part of the failure: --show-capture=no doesn't hide it, JUnit has it.
+        failure.addsection(SECTION, text, "-")
+        coloured = render_failure(result, width, verbosity, encoding, colour=True)
+        failure.toterminal = _Shown(failure, render_title(result, width, encoding), text, coloured)
     else:
         report.sections.append((SECTION, text))
+
+
+class _Shown:
+    """In place of ``toterminal`` of a failure: what happened comes first, and racecheck's section has colours.
+
+    The section itself stays plain text, for all who read it elsewhere: files, other plugins.
+    """
+
+    def __init__(self, failure: Any, title: str, text: str, coloured: str) -> None:
+        self._failure = failure
+        self._show = failure.toterminal
+        self._title = title
+        self._text = text
+        self._coloured = coloured
+
+    def __call__(self, writer: Any) -> None:
+        for line in self._title.splitlines():
+            writer.line(line, bold=True, red=True)
+        plain = self._failure.sections
+        if writer.hasmarkup:
+            section = (SECTION, self._text, "-")
+            self._failure.sections = [(SECTION, self._coloured, "-") if each == section else each for each in plain]
+        try:
+            self._show(writer)
+        finally:
+            self._failure.sections = plain
 
 
 def _encoding() -> str:

@@ -77,7 +77,8 @@ class Step:
     that thread; None where the same thread went on. ``holds`` are the locks that the thread held while it did this.
     ``code`` is the whole line as written, without its indentation; what was done stands in it from ``mark_start`` to
     ``mark_end`` (both 0: the whole line). ``level`` says how much of it a reader needs: 0 is part of the story, 1 is
-    for those who want to know more, 2 is everything else.
+    for those who want to know more, 2 is everything else. ``call`` is the library's method that it is a part of, with
+    the name of its object.
     """
 
     n: int
@@ -97,6 +98,7 @@ class Step:
     mark_start: int = 0
     mark_end: int = 0
     level: int = 0
+    call: str = ""
 
 
 @dataclass

@@ -23,16 +23,18 @@ class Symbols:
     turn: str
     dots: str
     bar: str
+    cross: str
+    mark: str = "^"
 
 
-UNICODE: Final = Symbols(arrow="→", turn="↳", dots="…", bar="│")
-ASCII: Final = Symbols(arrow="->", turn="\\_", dots="...", bar="|")
+UNICODE: Final = Symbols(arrow="→", turn="↳", dots="…", bar="│", cross="┼")
+ASCII: Final = Symbols(arrow="->", turn="\\_", dots="...", bar="|", cross="+")
 
 
 def symbols_for(encoding: str) -> Symbols:
     """The symbols that a text in this encoding can hold; plain ASCII ones when the encoding is unknown."""
     try:
-        f"{UNICODE.arrow}{UNICODE.turn}{UNICODE.dots}{UNICODE.bar}".encode(encoding)
+        f"{UNICODE.arrow}{UNICODE.turn}{UNICODE.dots}{UNICODE.bar}{UNICODE.cross}".encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE
@@ -60,6 +62,11 @@ def _escape(character: str) -> str:
 def first_line(text: str) -> str:
     """The first line that is not blank, made harmless."""
     return next((clean(line.strip()) for line in text.splitlines() if line.strip()), "")
+
+
+def short_function(name: str) -> str:
+    """The name of a function without that of the function around it."""
+    return name.rpartition("<locals>.")[2]
 
 
 def cells(text: str) -> int:

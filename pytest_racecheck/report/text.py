@@ -5,34 +5,27 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.report.terminal import (
-    Symbols,
-    cells,
-    clean,
-    clip,
-    encodable,
-    first_line,
-    pad,
-    place,
-    symbols_for,
-    wrap,
-)
+from pytest_racecheck.report.layout import Layout
+from pytest_racecheck.report.styled import Line, Span, line, lines, written
+from pytest_racecheck.report.terminal import cells, clean, encodable, first_line, pad, symbols_for
 from pytest_racecheck.report.timeline import render_timeline
+from pytest_racecheck.report.why import render_clash, render_data_races, render_sentences, render_why
 
 if TYPE_CHECKING:
-    from pytest_racecheck.report.model import AccessReport, Failure, Frame, Preemption, TestResult, ThreadReport
+    from pytest_racecheck.report.model import Failure, Frame, Preemption, TestResult, ThreadReport
 
 _FRAMES_SHOWN: Final = 4  # -v shows all
 _PREEMPTIONS_SHOWN: Final = 10  # -v shows all
 _THREADS_SHOWN: Final = 12  # -v shows all
-_SOURCE_SHOWN: Final = 80
 _NARROWEST: Final = 40
-_FOR_FILE: Final = 30  # of a line that names a place, in cells; more where the terminal is wide
-_BESIDE_FILE: Final = 30
 
 _UNDER_GIL: Final = {
     "reachable": "under the GIL: reachable",
-    "unreachable": "under the GIL: unreachable; needs a free-threaded build (on GIL builds no switch can happen there)",
+    "unreachable": (
+        "needs a free-threaded build (on GIL builds no switch can happen between these accesses: every interleaving "
+        "that one allows was run, and none fails)"
+    ),
+    "unknown": "under the GIL: unknown (not seen to fail there, nor proved that it can't)",
 }
 
 _WHAT_TO_DO: Final = {
@@ -49,169 +42,196 @@ _WHAT_TO_DO: Final = {
 }
 
 
-def render_failure(result: TestResult, width: int, verbose: int = 0, encoding: str = "utf-8") -> str:
+def render_failure(
+    result: TestResult, width: int, verbose: int = 0, encoding: str = "utf-8", *, colour: bool = False
+) -> str:
     """The section of a failed test, without a trailing newline; empty when nothing failed.
 
-    ``width`` is the terminal's in cells, ``verbose`` pytest's ``-v`` count. Lines are wrapped or clipped to the width,
-    except the cycle of a deadlock and the replay command, which are there to be copied. Text from the test is made
-    harmless for terminals, and nothing is used that ``encoding`` lacks.
+    ``width`` is the terminal's in cells, ``verbose`` pytest's ``-v`` count; ``colour`` asks for escape sequences. Lines
+    are wrapped or clipped to the width, except the cycle of a deadlock and the replay command, which are there to be
+    copied. Text from the test is made harmless for terminals, and nothing is used that ``encoding`` lacks.
     """
-    return encodable("\n".join(_Section(result, width, verbose, symbols_for(encoding)).lines()), encoding)
+    layout = Layout(max(width, _NARROWEST), verbose, symbols_for(encoding), colour)
+    text = "\n".join(written(each, colour=colour) for each in _Section(result, layout).lines())
+    return encodable(text, encoding)
+
+
+def render_title(result: TestResult, width: int, encoding: str = "utf-8") -> str:
+    """What `render_failure` begins with: what happened, in plain words. Empty when nothing failed."""
+    layout = Layout(max(width, _NARROWEST), 0, symbols_for(encoding))
+    text = "\n".join(written(each, colour=False) for each in _Section(result, layout).title())
+    return encodable(text, encoding)
 
 
 class _Section:
-    def __init__(self, result: TestResult, width: int, verbose: int, symbols: Symbols) -> None:
+    def __init__(self, result: TestResult, layout: Layout) -> None:
         self.result = result
-        self.width = max(width, _NARROWEST)
-        self.verbose = verbose
-        self.symbols = symbols
+        self.layout = layout
 
-    def lines(self) -> list[str]:
+    def title(self) -> list[Line]:
+        """What happened, in plain words."""
         failure = self.result.failure
         if failure is None:
             return self._never_true()
         if failure.kind == "serial-failure":
-            return ["serial-failure: fails without any preemption: not a race", *self._notes()]
+            return [line("serial-failure: fails without any preemption: not a race", "title")]
+        if failure.kind == "race":
+            what = f"race: {_what_failed(failure)}"
+        elif failure.kind == "deadlock":
+            what = f"deadlock: {clean(failure.cause)}" if failure.cause else "deadlock"
+        else:
+            return self.layout.paragraph(f"{failure.kind}: {first_line(failure.message)}", "title")
+        enough = _enough(len(failure.preemptions))
+        if cells(f"{what}; {enough}") <= self.layout.width:
+            return [line(f"{what}; {enough}", "title")]
+        return self.layout.paragraph(f"{what};", "title") + self.layout.paragraph(f"  {enough}", "title")
+
+    def lines(self) -> list[Line]:
+        """The whole section."""
+        failure = self.result.failure
+        if failure is None or failure.kind == "serial-failure":
+            return [*self.title(), *self._notes()]
         parts = {"race": self._race, "deadlock": self._deadlock}.get(failure.kind, self._other)(failure)
         blocks = [*parts, self._never_true(), [*self._notes(), *self._origin(failure)]]
-        return [line for n, block in enumerate(each for each in blocks if each) for line in [*([""] * (n > 0)), *block]]
+        found: list[Line] = []
+        for block in filter(None, blocks):
+            found += [line(""), *block] if found else block
+        return found
 
-    def _race(self, failure: Failure) -> list[list[str]]:
+    def _race(self, failure: Failure) -> list[list[Line]]:
+        told = bool(failure.steps) and not self.layout.verbose
         return [
-            [*self._race_title(failure), *self._sentences(failure)],
-            self._preemptions(failure.preemptions),
-            self._thread_list(failure.threads),
-            render_timeline(failure, self.width, self.verbose, self.symbols),
-            self._data_races(failure),
-            self._wrap(_UNDER_GIL[failure.under_gil]) if failure.under_gil in _UNDER_GIL else [],
+            self.title(),
+            [] if told else self._preemptions(failure.preemptions),
+            [] if told else self._thread_list(failure.threads),
+            self._timeline(failure),
+            render_why(failure, self.layout),
+            render_data_races(failure, self.layout),
+            self.layout.paragraph(_UNDER_GIL[failure.under_gil], "heading"),
         ]
 
-    def _race_title(self, failure: Failure) -> list[str]:
-        title = ": ".join(each for each in ("race", clean(failure.exception), first_line(failure.message)) if each)
-        enough = _enough(len(failure.preemptions))
-        if cells(f"{title}; {enough}") <= self.width:
-            return [f"{title}; {enough}"]
-        return [*self._wrap(f"{title};"), *self._wrap(f"  {enough}")]
-
-    def _deadlock(self, failure: Failure) -> list[list[str]]:
-        cause = f"deadlock: {clean(failure.cause)}" if failure.cause else "deadlock"
+    def _deadlock(self, failure: Failure) -> list[list[Line]]:
         # The cycle stays on one line: it is what people search for and copy.
+        cycle = line(f"  {first_line(failure.message)}", "error")
         return [
-            [cause, f"  {first_line(failure.message)}", *self._sentences(failure)],
+            [*self.title(), cycle, *render_sentences(failure, self.layout)],
             *self._threads(failure.threads),
-            self._preemptions(failure.preemptions),
-            # How they got there matters less than where they are.
-            render_timeline(failure, self.width, self.verbose, self.symbols) if self.verbose else [],
+            [] if failure.steps and not self.layout.verbose else self._preemptions(failure.preemptions),
+            self._timeline(failure),
+            render_clash(failure, self.layout),
         ]
 
-    def _other(self, failure: Failure) -> list[list[str]]:
-        what_to_do = [line for text in _WHAT_TO_DO.get(failure.kind, []) for line in self._wrap(f"- {text}", "  ")]
+    def _other(self, failure: Failure) -> list[list[Line]]:
+        what_to_do = [each for text in _WHAT_TO_DO.get(failure.kind, []) for each in self.layout.paragraph(f"- {text}")]
         return [
-            [*self._wrap(f"{failure.kind}: {first_line(failure.message)}"), *self._sentences(failure)],
+            [*self.title(), *render_sentences(failure, self.layout)],
             what_to_do,
             *self._threads(failure.threads),
             self._preemptions(failure.preemptions),
             # How they got there matters less than where they are.
-            render_timeline(failure, self.width, self.verbose, self.symbols) if self.verbose else [],
+            self._timeline(failure) if self.layout.verbose else [],
         ]
 
-    def _sentences(self, failure: Failure) -> list[str]:
-        return [line for each in (*failure.details, *failure.advice) for line in self._wrap(f"  {clean(each)}", "  ")]
+    def _timeline(self, failure: Failure) -> list[Line]:
+        layout = self.layout
+        return render_timeline(failure, layout.width, layout.verbose, layout.symbols, colour=layout.colour)
 
-    def _preemptions(self, preemptions: list[Preemption]) -> list[str]:
+    def _preemptions(self, preemptions: list[Preemption]) -> list[Line]:
         if not preemptions:
             return []
-        shown = preemptions if self.verbose else preemptions[:_PREEMPTIONS_SHOWN]
-        lines = ["preempted:"]
+        layout = self.layout
+        shown = preemptions if layout.verbose else preemptions[:_PREEMPTIONS_SHOWN]
+        found = [line("preempted:", "heading")]
         for each in shown:
-            where = f" at {self._place(each.file, each.line)}, before {self._source(each.source)}," if each.file else ""
-            lines += self._wrap(f"  {clean(each.thread)}{where} {self.symbols.arrow} {clean(each.to)}", "     ")
-        return lines + self._more(len(preemptions) - len(shown), "switches")
+            where = (
+                f" at {layout.place(each.file, each.line)}, before `{layout.source(each.source)}`," if each.file else ""
+            )
+            text = f"  {clean(each.thread)}{where} {layout.symbols.arrow} {clean(each.to)}"
+            found += layout.paragraph(text, indent="     ")
+        return found + self._more(len(preemptions) - len(shown), "switches")
 
-    def _thread_list(self, threads: list[ThreadReport]) -> list[str]:
+    def _thread_list(self, threads: list[ThreadReport]) -> list[Line]:
         if not threads:
             return []
-        shown = threads if self.verbose else threads[:_THREADS_SHOWN]
+        shown = threads if self.layout.verbose else threads[:_THREADS_SHOWN]
         rows = [(clean(each.id), clean(each.name), clean(each.function), clean(each.state)) for each in shown]
         widths = [max(cells(row[column]) for row in rows) for column in range(4)]
-        lines = ["  " + "  ".join(map(pad, row, widths)).rstrip() for row in rows]
-        lines = [clip(line, self.width, self.symbols.dots) for line in lines]
-        return ["threads:", *lines, *self._more(len(threads) - len(shown), "threads")]
+        texts = ["  " + "  ".join(map(pad, row, widths)).rstrip() for row in rows]
+        return [
+            line("threads:", "heading"),
+            *(self.layout.fitted(each) for each in lines(texts)),
+            *self._more(len(threads) - len(shown), "threads"),
+        ]
 
-    def _threads(self, threads: list[ThreadReport]) -> list[list[str]]:
-        shown = threads if self.verbose else threads[:_THREADS_SHOWN]
+    def _threads(self, threads: list[ThreadReport]) -> list[list[Line]]:
+        threads = [each for each in threads if each.state != "finished"]
+        shown = threads if self.layout.verbose else threads[:_THREADS_SHOWN]
         return [*(self._thread(each) for each in shown), self._more(len(threads) - len(shown), "threads")]
 
-    def _thread(self, thread: ThreadReport) -> list[str]:
+    def _thread(self, thread: ThreadReport) -> list[Line]:
+        layout = self.layout
         function = f", running {clean(thread.function)}" if thread.function else ""
-        lines = self._wrap(f"{clean(thread.id)}: {clean(thread.name)}{function} ({clean(thread.state)})", "    ")
+        text = f"{clean(thread.id)}: {clean(thread.name)}{function} ({clean(thread.state)})"
+        found = layout.paragraph(text, "thread", "    ")
         for held in thread.holds:
-            taken = f", taken at {self._place(held.file, held.line)}" if held.file else ""
-            lines += self._wrap(f"    holds {clean(held.resource)}{taken}", "      ")
+            taken = f", taken at {layout.place(held.file, held.line)}" if held.file else ""
+            found += layout.paragraph(f"    holds {clean(held.resource)}{taken}", indent="      ")
         if thread.waits_for is not None:
-            lines += self._wrap(f"    waits for {clean(thread.waits_for)}", "      ")
-        return lines + self._stack(thread.stack)
+            found += layout.paragraph(f"    waits for {clean(thread.waits_for)}", indent="      ")
+        return found + self._stack(thread.stack)
 
-    def _stack(self, stack: list[Frame]) -> list[str]:
+    def _stack(self, stack: list[Frame]) -> list[Line]:
         """Innermost call first: where the thread is comes before how it got there."""
-        shown = stack[::-1] if self.verbose else stack[::-1][:_FRAMES_SHOWN]
-        lines = []
+        shown = stack[::-1] if self.layout.verbose else stack[::-1][:_FRAMES_SHOWN]
+        found = []
         for n, frame in enumerate(shown):
-            lines.append(
-                f"    {'from' if n else 'at'} {self._place(frame.file, frame.line)} in {clean(frame.function)}"
+            where = (
+                f"    {'from' if n else 'at'} {self.layout.place(frame.file, frame.line)} in {clean(frame.function)}"
             )
+            found.append([Span(where, "dim")])
             if frame.source:
-                lines.append(f"        {clean(frame.source)}")
-        return [clip(line, self.width, self.symbols.dots) for line in lines]
+                found.append([Span(f"        {clean(frame.source)}")])
+        return [self.layout.fitted(each) for each in found]
 
-    def _data_races(self, failure: Failure) -> list[str]:
-        lines = []
-        for race in failure.data_races:
-            lines += self._wrap(f"data race on {clean(race.resource)}: nothing orders these two accesses", "  ")
-            for access in (race.first, race.second):
-                lines += self._wrap(f"  {self._access(access)}", "    ")
-        return lines
-
-    def _access(self, access: AccessReport) -> str:
-        holds = f", holding {clean(', '.join(access.holds))}" if access.holds else ", holding no lock"
-        where = f"{self._place(access.file, access.line)} {self._source(access.source)}"
-        return f"{clean(access.thread)} {clean(access.operation)} at {where}{holds}"
-
-    def _never_true(self) -> list[str]:
+    def _never_true(self) -> list[Line]:
         names = ", ".join(map(clean, self.result.sometimes))
         number = (
             f"{self.result.interleavings:,} {'interleaving' if self.result.interleavings == 1 else 'interleavings'}"
         )
-        return self._wrap(f"never true in {number}: {names}", "  ") if names else []
+        return self.layout.paragraph(f"never true in {number}: {names}", "title") if names else []
 
-    def _notes(self) -> list[str]:
-        return [line for note in self.result.notes for line in self._wrap(f"note: {clean(note)}", "  ")]
+    def _notes(self) -> list[Line]:
+        return [each for note in self.result.notes for each in self.layout.paragraph(f"note: {clean(note)}")]
 
-    def _origin(self, failure: Failure) -> list[str]:
+    def _origin(self, failure: Failure) -> list[Line]:
         result = self.result
-        lines = []
+        found: list[Line] = []
         if result.first_failure is not None:
             origin = f"(strategy {clean(result.strategy)}, seed {result.seed})"
             again, replays = failure.reproduced
             replayed = f"; failed again in {again} of {replays} replays" if replays else ""
-            lines = self._wrap(f"found in interleaving {result.first_failure:,} {origin}{replayed}")
+            found = self.layout.paragraph(f"found in interleaving {result.first_failure:,} {origin}{replayed}")
         if failure.token:
-            lines.append(
-                f"replay: pytest {shlex.quote(clean(result.nodeid))} --racecheck-replay={clean(failure.token)}"
-            )
-        return lines
+            command = f"pytest {shlex.quote(clean(result.nodeid))} --racecheck-replay={clean(failure.token)}"
+            found.append([Span("replay: ", "heading"), Span(command)])
+        return found
 
-    def _place(self, file: str, line: int) -> str:
-        return place(file, line, max(_FOR_FILE, self.width - _BESIDE_FILE), self.symbols.dots)
+    def _more(self, number: int, things: str) -> list[Line]:
+        return [line(f"  {self.layout.symbols.dots} {number} more {things} (-v shows them)")] if number > 0 else []
 
-    def _source(self, source: str) -> str:
-        return f"`{clip(clean(source), _SOURCE_SHOWN, self.symbols.dots)}`"
 
-    def _more(self, number: int, things: str) -> list[str]:
-        return [f"  {self.symbols.dots} {number} more {things} (-v shows them)"] if number > 0 else []
-
-    def _wrap(self, text: str, indent: str = "  ") -> list[str]:
-        return [clip(line, self.width, self.symbols.dots) for line in wrap(text, self.width, indent)]
+def _what_failed(failure: Failure) -> str:
+    """In plain words: what the test says itself, if it does."""
+    message = first_line(failure.message)
+    where = f" in {clean(failure.raised_in)}" if failure.raised_in not in ("", "main") else ""
+    if failure.exception != "AssertionError":
+        return ": ".join(filter(None, (f"{clean(failure.exception)}{where}", message)))
+    source = clean(failure.raised.source) if failure.raised is not None else ""
+    values = message.removeprefix("assert ")
+    if not message or (values != message and source.startswith("assert ")):
+        fails = f"`{source}` fails{where}" if source.startswith("assert ") else f"AssertionError{where}"
+        return f"{fails}: {values}" if values and values != source.removeprefix("assert ") else fails
+    return f"{message}{where}"
 
 
 def _enough(preemptions: int) -> str:

@@ -1,100 +1,151 @@
-"""The failing interleaving step by step, one lane a thread: columns where there is room for them, else stacked."""
+"""The failing interleaving line by line, one lane a thread: columns where there is room for them, else stacked."""
 
 from __future__ import annotations
 
-from itertools import groupby
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.report.terminal import Symbols, clean, clip, pad
+from pytest_racecheck.report.story import Entry, entries, threads_of
+from pytest_racecheck.report.styled import Line, Span, filled, fit, line, width_of
+from pytest_racecheck.report.terminal import Symbols, cells, clean, short_function, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pytest_racecheck.report.model import Failure, ThreadReport
 
-    from pytest_racecheck.report.model import Failure, Step
-
-_NARROWEST_LANE: Final = 30
+_NARROWEST_LANE: Final = 36
+_WIDEST_LANE: Final = 72
 _SEPARATOR: Final = 3
-_STEPS_SHOWN: Final = 40
-_STEPS_SHOWN_VERBOSE: Final = 400
+_INDENT: Final = "  "
 
 
-def render_timeline(failure: Failure, width: int, verbose: int, symbols: Symbols) -> list[str]:
-    """Lines of at most ``width`` cells. ``verbose`` from 0: more steps; from 2 on all of them."""
+def render_timeline(failure: Failure, width: int, verbose: int, symbols: Symbols, *, colour: bool) -> list[Line]:
+    """Lines of at most ``width`` cells. ``verbose`` from 0: more of it; from 2 on everything."""
     if not failure.steps:
         return []
-    titles = _titles(failure)
-    lane = (width + _SEPARATOR) // len(titles) - _SEPARATOR
-    steps = _fold(failure.steps, verbose)
+    told = entries(failure, verbose, symbols.arrow, symbols.dots)
+    threads = {each.id: each for each in failure.threads}
+    titles = {each: _title(each, threads.get(each)) for each in threads_of(failure, verbose)}
+    gutter = len(str(max((entry.line for entry in told), default=0)))
+    lane = min((width + _SEPARATOR) // max(len(titles), 1) - _SEPARATOR, _WIDEST_LANE)
     if lane >= _NARROWEST_LANE and len(titles) > 1:
-        return _columns(steps, titles, lane, symbols)
-    return _stacked(steps, titles, width, symbols)
+        return _columns(told, titles, _Lane(lane, gutter, symbols, colour=colour))
+    return _stacked(told, titles, _Lane(width, gutter, symbols, colour=colour, indent=_INDENT))
 
 
-def _titles(failure: Failure) -> dict[str, str]:
-    """Threads with at least one step, in the order of the report's list of threads."""
-    functions = {each.id: each.function for each in failure.threads}
-    active = {each.thread for each in failure.steps}
-    ids = [each for each in functions if each in active]
-    ids += [each for each in dict.fromkeys(step.thread for step in failure.steps) if each not in functions]
-    return {each: clean(f"{each} {functions.get(each, '')}".strip()) for each in ids}
+def _title(thread: str, report: ThreadReport | None) -> str:
+    """As in ``T1 customer-80: Bank.withdraw``; the name that Python makes up holds the function already."""
+    if report is None:
+        return clean(thread)
+    name, _, rest = report.name.partition(" (")
+    name = name if rest == f"{report.function.rpartition('.')[2]})" else report.name
+    name = "" if thread == "main" and name == "MainThread" else f" {name}"
+    return clean(f"{thread}{name}" + (f": {short_function(report.function)}" if report.function else ""))
 
 
-def _fold(steps: list[Step], verbose: int) -> list[Step | int]:
-    """The last steps, which are those before the failure; a number stands for that many left out before them."""
-    shown = len(steps) if verbose > 1 else _STEPS_SHOWN_VERBOSE if verbose else _STEPS_SHOWN
-    left_out = len(steps) - shown
-    return [left_out, *steps[left_out:]] if left_out > 0 else [*steps]
+class _Lane:
+    """Draws the entries of one thread, in lines of at most ``width`` cells."""
+
+    def __init__(self, width: int, gutter: int, symbols: Symbols, *, colour: bool, indent: str = "") -> None:
+        self.width = width
+        self.symbols = symbols
+        self._gutter = gutter
+        self._colour = colour
+        self._indent = indent
+        self._files: dict[str, str] = {}
+
+    def draw(self, entry: Entry) -> list[Line]:
+        """One entry; the file is named where it is not the one of the thread's entry before."""
+        found: list[Line] = []
+        if entry.folded:
+            found.append(line(f"{self._indent}{entry.folded}", "dim"))
+        if entry.file and self._files.get(entry.thread) != entry.file:
+            self._files[entry.thread] = entry.file
+            found.append(line(f"{self._indent}{clean(PurePath(entry.file).name)}", "dim"))
+        if entry.line:
+            found += self._source(entry)
+        beside = f"{self._indent}{' ' * self._gutter}   "
+        if entry.error:
+            found.append(line(f"{beside}{entry.error}", "error"))
+        if entry.turn:
+            found += [line(text, "switch") for text in self._wrapped(f"{beside}{self.symbols.turn} {entry.turn}")]
+        return [fit(each, self.width, self.symbols.dots) for each in found]
+
+    def _source(self, entry: Entry) -> list[Line]:
+        """The line of code with its marks, and what it did: next to the marks, where there is room."""
+        before = f"{self._indent}{entry.line:>{self._gutter}} "
+        code = _marked(entry) if self._colour else [Span(entry.code)]
+        found: list[Line] = [[Span(before, "dim"), *code]]
+        carets = "" if self._colour else _carets(entry, self.symbols.mark)
+        if (
+            carets
+            and len(entry.effects) == 1
+            and cells(before) + len(carets) + 1 + cells(entry.effects[0]) <= self.width
+        ):
+            return [*found, [Span(f"{' ' * cells(before)}{carets} {entry.effects[0]}")]]
+        if carets:
+            found.append(line(f"{' ' * cells(before)}{carets}"))
+        return found + [
+            _coloured(text)
+            for effect in entry.effects
+            for text in self._wrapped(f"{self._indent}{' ' * self._gutter}   {effect}")
+        ]
+
+    def _wrapped(self, text: str) -> list[str]:
+        indent = " " * (len(text) - len(text.lstrip()) + 2)
+        return wrap(text, self.width, indent)
 
 
-def _columns(steps: list[Step | int], titles: dict[str, str], lane: int, symbols: Symbols) -> list[str]:
-    separator = f" {symbols.bar} "
-    empty = dict.fromkeys(titles, "")
-
-    def row(texts: dict[str, str]) -> str:
-        return separator.join(pad(clip(text, lane, symbols.dots), lane) for text in texts.values()).rstrip()
-
-    lines = [row(titles), separator.join("-" * lane for _ in titles)]
-    for thread, texts in _turns(steps, symbols):
-        lines += [row(empty | {thread: text}) for text in texts] if thread else texts
-    return lines
+def _marked(entry: Entry) -> Line:
+    spans: Line = []
+    at = 0
+    for start, end in sorted(entry.marks):
+        if start >= at:
+            spans += [Span(entry.code[at:start]), Span(entry.code[start:end], "mark")]
+            at = end
+    return [*spans, Span(entry.code[at:])]
 
 
-def _stacked(steps: list[Step | int], titles: dict[str, str], width: int, symbols: Symbols) -> list[str]:
-    lines = []
-    for thread, texts in _turns(steps, symbols):
-        lines += [titles[thread], *(f"  {text}" for text in texts)] if thread else texts
-    return [clip(line, width, symbols.dots) for line in lines]
+def _carets(entry: Entry, caret: str) -> str:
+    """A line of carets below the marks, as wide as the code above them."""
+    drawn = ""
+    for start, end in sorted(entry.marks):
+        if start > len(entry.code):
+            continue
+        gap = cells(entry.code[:start]) - len(drawn)
+        drawn += " " * gap + caret * max(0, cells(entry.code[:end]) - len(drawn) - max(gap, 0))
+    return drawn
 
 
-def _turns(steps: list[Step | int], symbols: Symbols) -> Iterator[tuple[str, list[str]]]:
-    """What each thread did in one go, line by line; thread "" says what was left out."""
-    for thread, group in groupby(steps, key=lambda each: "" if isinstance(each, int) else each.thread):
-        texts: list[str] = []
-        before = ""
-        for step in group:
-            if isinstance(step, int):
-                texts.append(_left_out(step, symbols))
-                continue
-            where = f"{clean(Path(step.file).name)}:{step.line}  {clean(step.source)}" if step.file else ""
-            texts += [where] if where != before and where else []
-            texts.append(f"  {_effect(step, symbols)}")
-            texts += [f"  {symbols.turn} {clean(step.switch)}"] if step.switch else []
-            before = where
-        yield thread, texts
+def _coloured(text: str) -> Line:
+    """An effect, its values in a colour of their own."""
+    what, colon, value = text.partition(": ")
+    return [Span(what + colon), Span(value, "value")] if colon else [Span(text)]
 
 
-def _left_out(number: int, symbols: Symbols) -> str:
-    return f"{symbols.dots} {number} earlier steps (-v shows more, -vv all)"
+def _columns(told: list[Entry], titles: dict[str, str], lane: _Lane) -> list[Line]:
+    separator = Span(f" {lane.symbols.bar} ", "dim")
+
+    def row(cell: Line, thread: str) -> Line:
+        found: Line = []
+        for number, each in enumerate(titles):
+            found += [separator] if number else []
+            found += filled(cell if each == thread else [], lane.width)
+        return found
+
+    heads = {each: fit(line(title, "thread"), lane.width, lane.symbols.dots) for each, title in titles.items()}
+    first: Line = []
+    for number, head in enumerate(heads.values()):
+        first += ([separator] if number else []) + filled(head, lane.width)
+    rule = line(f"-{lane.symbols.cross}-".join("-" * lane.width for _ in titles), "dim")
+    return [first, rule, *(row(each, entry.thread) for entry in told for each in lane.draw(entry))]
 
 
-def _effect(step: Step, symbols: Symbols) -> str:
-    """Such as ``read balance: 100``, ``write balance: 100 → 20``, ``acquire lock_a``."""
-    # A resource without a name of its own has that of the source, which stands above already.
-    what = clean(step.operation if step.resource == step.source else f"{step.operation} {step.resource}".strip())
-    before, after = (None if each is None else clean(each) for each in (step.before, step.after))
-    if before is None and after is None:
-        return what
-    if before is None or after is None or before == after:
-        return f"{what}: {after if before is None else before}"
-    return f"{what}: {before} {symbols.arrow} {after}"
+def _stacked(told: list[Entry], titles: dict[str, str], lane: _Lane) -> list[Line]:
+    found: list[Line] = []
+    before = ""
+    for entry in told:
+        if entry.thread != before:
+            found.append(fit(line(titles[entry.thread], "thread"), lane.width, lane.symbols.dots))
+        found += lane.draw(entry)
+        before = entry.thread
+    return [each for each in found if width_of(each)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.strategy.base import Strategy
 
 #: So many runs in a row are directed at first.
-_HEAD_START: Final = 20
+HEAD_START: Final = 8
 
 
 class Auto:
@@ -25,10 +26,10 @@ class Auto:
     def __init__(self, random: Random) -> None:
         self._directed = Directed(random)
         self._pct = Pct(random)
-        surw = Surw(random)
-        self._portfolio: tuple[Strategy, ...] = (surw, self._pct, surw, Pos(random))
+        surw, directed = Surw(random), self._directed
+        others: tuple[Strategy, ...] = (surw, surw, surw, self._pct, surw, surw, surw, Pos(random))
+        self._turns = cycle(each for other in others for each in (directed, other))
         self._runs = 0
-        self._drawn = 0
         self._now: Strategy = self._directed
 
     @property
@@ -39,11 +40,7 @@ class Auto:
     def begin(self) -> None:
         """The next one."""
         self._runs += 1
-        if not self._directed.finished and (self._runs <= _HEAD_START or self._runs % 2):
-            self._now = self._directed
-        else:
-            self._now = self._portfolio[self._drawn % len(self._portfolio)]
-            self._drawn += 1
+        self._now = self._directed if self._runs <= HEAD_START else next(self._turns)
         self._now.begin()
 
     def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:

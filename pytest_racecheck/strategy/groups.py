@@ -55,7 +55,7 @@ class Groups:
         return _maker(resource)
 
     def _of_memory(self, access: Access, location: Location | None) -> int:
-        group = self.now(self._of_access.setdefault(access, len(self._of_access)))
+        group: int = self.now(self._of_access.setdefault(access, len(self._of_access)))
         if location is not None:
             other = self.now(self._of_location.setdefault(location, group))
             if other != group:
@@ -100,6 +100,6 @@ def _maker(resource: Any) -> Hashable:
     origin = getattr(resource, "origin", None)
     outside = getattr(origin, "outside", None)
     if outside is None:
-        return type(resource)  # the clock, the file system
+        return type(resource).__name__  # the clock, the file system
     # What was there before the run outlives it, so it can stand for itself.
     return resource if origin is outside else origin

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_racecheck.engine import current
-from pytest_racecheck.engine.observer import Observer
 from pytest_racecheck.engine.operation import Access
 from pytest_racecheck.engine.places import current_site
 from pytest_racecheck.strategy.groups import Groups
+from pytest_racecheck.strategy.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -28,6 +28,9 @@ _IN_VAIN: Final = frozenset(("block", "timeout"))
 #: So many threads are held at a place one by one, each in a run of its own; most often all others do the same.
 _THREADS: Final = 3
 
+#: So many places are paired with a place, the first that were seen to touch the same after it.
+_PARTNERS: Final = 12
+
 #: A cycle of more locks than this is not looked for among locks of different places.
 _LONGEST_CYCLE: Final = 16
 
@@ -43,7 +46,7 @@ class Hold(NamedTuple):
 
 
 class Flip(NamedTuple):
-    """A thread at ``first`` and one at ``second`` wait for each other; then ``second`` goes, and right after it ``first``.
+    """Threads at ``first`` and ``second`` wait for each other; then ``second`` goes, and right after it ``first``.
 
     They were seen the other way round.
     """
@@ -55,10 +58,8 @@ class Flip(NamedTuple):
 Suspect = Hold | Flip
 
 
-class Suspects(Observer):
+class Suspects(Watch):
     """Watches runs and gives every suspect once: cycles of locks first; then places, pairs and threads in turn."""
-
-    site = None
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -72,7 +73,7 @@ class Suspects(Observer):
         self._rank: dict[Place, float] = {}
         #: After which a thread came back to the same thing.
         self._followed: set[Place] = set()
-        self._given: set[Suspect] = set()
+        self._given: dict[Suspect, None] = {}
         self._turn = 0
         self.begin()
 
@@ -82,6 +83,7 @@ class Suspects(Observer):
         self._places: dict[ControlledThread, Place] = {}
         #: What was done to each thing so far: at which places, whether it was changed there, by up to two threads.
         self._touched: dict[object, dict[Place, tuple[bool, list[str]]]] = {}
+        self._visits: dict[tuple[object, Place, str], int] = {}
         self._before: dict[tuple[object, str], Place] = {}
         self._acted: set[str] = set()
         self._taken: dict[object, dict[tuple[object, str], tuple[Place, frozenset[object]]]] = {}
@@ -127,9 +129,13 @@ class Suspects(Observer):
 
     def _touch(self, thread: ControlledThread, thing: object, place: Place, changes: bool) -> None:
         touched = self._touched.setdefault(thing, {})
-        for other, (changed, paths) in touched.items():
-            if (changes or changed) and paths != [thread.path]:
-                self._later.setdefault(other, {})[place] = None
+        visit = (thing, place, thread.path)
+        if self._visits.get(visit) != len(touched):
+            self._visits[visit] = len(touched)
+            for other, (changed, paths) in touched.items():
+                later = self._later.setdefault(other, {})
+                if (changes or changed) and paths != [thread.path] and len(later) < _PARTNERS:
+                    later[place] = None
         _, paths = touched.setdefault(place, (changes, []))
         if len(paths) < 2 and thread.path not in paths:
             paths.append(thread.path)
@@ -170,14 +176,20 @@ class Suspects(Observer):
         for queue in (self._cycle_holds, *turns[self._turn % len(turns)]):
             for suspect in queue():
                 if suspect not in self._given:
-                    self._given.add(suspect)
+                    self._given[suspect] = None
                     self._turn += 1
                     return suspect
         return None
 
+    def two(self) -> list[Suspect]:
+        """Two of those that were given, at random; fewer if there are no two."""
+        return self._random.sample(list(self._given), min(2, len(self._given)))
+
     def _suspicious(self) -> list[Place]:
         now = self._groups.now
-        places = [place for place in self._later if self._groups.matters(now(self._group_of[place]))]
+        places = [
+            place for place, later in self._later.items() if later and self._groups.matters(now(self._group_of[place]))
+        ]
         return sorted(places, key=self._rank.__getitem__)
 
     def _cycle_holds(self) -> Iterator[Suspect]:

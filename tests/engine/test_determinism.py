@@ -141,7 +141,7 @@ PROGRAMS = """
         together(lambda: take("left", "right"), lambda: take("right", "left"))
 
 
-    @pytest.mark.race(interleavings=30)
+    @pytest.mark.race(interleavings=30, strategy="random")
     def test_good(racecheck):
         account, lock, orders = Account(), threading.Lock(), []
         def order(name):
@@ -183,12 +183,14 @@ def test_other_processes_see_the_same(pytester: pytest.Pytester, monkeypatch: py
     pytester.makepyfile(test_it=PROGRAMS)
     monkeypatch.setenv("PYTHONHASHSEED", "0")
     first = results(pytester)
-    assert {name: test["verdict"] for name, test in first.items()} == {
+    good = ("passed", "proved")
+    verdicts = {name: "good" if test["verdict"] in good else test["verdict"] for name, test in first.items()}
+    assert verdicts == {
         "test_overdraft": "race",
         "test_lost_update": "race",
-        "test_sets_and_queues": "passed",
+        "test_sets_and_queues": "good",
         "test_deadlock": "deadlock",
-        "test_good": "passed",
+        "test_good": "good",
     }
     for seed in ("1", "2024"):
         monkeypatch.setenv("PYTHONHASHSEED", seed)

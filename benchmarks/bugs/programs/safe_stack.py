@@ -4,6 +4,7 @@ The atomic operations of the original are methods that hold a lock for one opera
 """
 
 import threading
+import time
 
 import pytest
 
@@ -59,6 +60,8 @@ class SafeStack:
                     self.count.add(-1)
                     return head
                 self.next[head].exchange(after)
+            else:
+                time.sleep(0)
         return -1
 
     def push(self, index: int) -> None:
@@ -86,6 +89,7 @@ def test_one_owner_at_a_time() -> None:
         for _ in range(ROUNDS):
             index = stack.pop()
             while index < 0:
+                time.sleep(0)
                 index = stack.pop()
             elements[index].by = me
             assert elements[index].by == me

@@ -1,0 +1,66 @@
+"""The books of one exploration: how many interleavings, how many different ones, how fast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_racecheck.engine import real
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.run import Run
+    from pytest_racecheck.strategy.exhaustive import Exhaustive
+
+
+class Search:
+    """The books of one exploration."""
+
+    def __init__(self, requested: int) -> None:
+        self.requested = requested
+        self.done = 0
+        self.traces: set[int] = set()
+        self.threads = 0
+        self.cut = 0
+        self.uncontrolled: set[str] = set()
+        self.reproduced = (1, 1)
+        self.last: Run
+        #: The last run showed that more operations are scheduling points than were known before.
+        self.learnt = False
+        #: The search that ran every class of interleavings.
+        self.proof: Exhaustive | None = None
+        self._known = -1
+        self._began = real.monotonic()
+        self._ended: float | None = None
+
+    def count(self, run: Run) -> None:
+        """One more interleaving is over."""
+        self.done += 1
+        self.last = run
+        self.learnt = run.known != self._known
+        if self.learnt:
+            # More accesses count than before: the classes seen so far, this run's too, were coarser ones.
+            self._known = run.known
+            self.traces.clear()
+        else:
+            self.traces.add(run.trace)
+        self.threads = max(self.threads, run.threads)
+        self.cut += run.kind == "limit"
+        self.uncontrolled.update(run.uncontrolled)
+
+    def is_proof(self) -> bool:
+        """Whether every inequivalent interleaving was run, and all of what they do is modelled."""
+        return self.proof is not None and not (self.proof.gaps or self.cut or self.uncontrolled)
+
+    def stop(self) -> None:
+        """The search is over; replays and reports don't count."""
+        if self._ended is None:
+            self._ended = real.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Real seconds of the search so far."""
+        return (self._ended or real.monotonic()) - self._began
+
+    @property
+    def per_second(self) -> float:
+        """Interleavings per real second."""
+        return self.done / max(self.seconds, 1e-9)

@@ -1,0 +1,61 @@
+"""What ``--racecheck-replay`` was given: a token, a file with one in it, or a JSON report."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from pytest_racecheck.engine.errors import ReplayError
+from pytest_racecheck.engine.schedule import decode
+
+_OPTION: Final = "--racecheck-replay"
+_TOKEN: Final = re.compile(r"\brc\d+-[\w-]+")
+
+#: A file name longer than this is none; a token may be.
+_LONGEST_NAME: Final = 255
+
+
+def read(text: str, directory: Path) -> dict[str | None, str]:
+    """Tokens by the node id of their test, or under None one for whatever is selected.
+
+    ``text`` is a token, or the path of a file, absolute or from ``directory``. UsageError for what is neither, and for
+    a file that holds no failure.
+    """
+    path = directory / Path(text).expanduser()
+    is_file = len(text) <= _LONGEST_NAME and path.is_file()
+    tokens: dict[str | None, str] = _from_file(text, path) if is_file else {None: text}
+    for token in tokens.values():
+        try:
+            decode(token)
+        except ReplayError as error:
+            raise pytest.UsageError(f"{_OPTION}: {error}") from None
+    return tokens
+
+
+def _from_file(name: str, path: Path) -> dict[str | None, str]:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise pytest.UsageError(f"{_OPTION}: {name} can't be read: {error}") from None
+    try:
+        report: Any = json.loads(content)
+    except ValueError:
+        found = _TOKEN.search(content)
+        if found is None:
+            raise pytest.UsageError(
+                f"{_OPTION}: there is no token in {name}; give a token, a file that holds one, or a JSON report"
+            ) from None
+        return {None: found[0]}
+    tests = report.get("tests", []) if isinstance(report, dict) else []
+    tokens: dict[str | None, str] = {
+        test["nodeid"]: test["failure"]["token"]
+        for test in tests
+        if isinstance(test, dict) and test.get("failure") and test["failure"].get("token")
+    }
+    if not tokens:
+        raise pytest.UsageError(f"{_OPTION}: no test of the JSON report {name} has a failure that can be replayed")
+    return tokens

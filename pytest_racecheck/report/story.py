@@ -1,0 +1,248 @@
+"""Chooses from the steps of a failing run what is shown, and folds the rest: a timeline in words, without lanes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.report.terminal import clean
+
+if TYPE_CHECKING:
+    from pytest_racecheck.report.model import Failure, Frame, Step
+
+_ENTRIES_SHOWN: Final = 40
+_ENTRIES_SHOWN_VERBOSE: Final = 400
+_LONGEST_LOOP: Final = 12
+_MANY_TIMES: Final = 4
+
+_WORDS: Final = {"iter": "iterate", "bool": "test", "in": "look for", "block": "wait for", "in place": "extend"}
+
+
+@dataclass
+class Entry:
+    """What one thread did at one line: ``effects`` in words, ``marks`` the parts of ``code`` that did it.
+
+    ``turn`` is why another thread went on afterwards. ``folded`` stands for what is left out right before.
+    """
+
+    thread: str
+    file: str = ""
+    line: int = 0
+    code: str = ""
+    marks: list[tuple[int, int]] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
+    turn: str = ""
+    folded: str = ""
+    error: str = ""
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line."""
+        return self.file, self.line
+
+
+def threads_of(failure: Failure, verbose: int) -> list[str]:
+    """The threads with a part in the story, in the order of the report's list of threads."""
+    level = _level(failure, verbose)
+    active = {step.thread for step in failure.steps if step.level <= level}
+    known = [thread.id for thread in failure.threads if thread.id in active]
+    return known + [each for each in dict.fromkeys(s.thread for s in failure.steps) if each in active - {*known}]
+
+
+def entries(failure: Failure, verbose: int, arrow: str, dots: str) -> list[Entry]:
+    """The timeline; ``verbose`` from 0: more of it, from 2 on everything."""
+    told = _Teller(failure, verbose, arrow, dots).tell()
+    _add_ends(told, failure)
+    told = _fold_loops(told, dots) if verbose < 2 else told
+    shown = len(told) if verbose > 1 else _ENTRIES_SHOWN_VERBOSE if verbose else _ENTRIES_SHOWN
+    left_out = len(told) - shown
+    if left_out > 0:
+        told = told[left_out:]
+        told[0].folded = f"{dots} {left_out} earlier lines (-v shows more, -vv all)"
+    return told
+
+
+def _level(failure: Failure, verbose: int) -> int:
+    """The least level that shows anything, or more if asked."""
+    return max(verbose, min((step.level for step in failure.steps), default=0))
+
+
+class _Teller:
+    def __init__(self, failure: Failure, verbose: int, arrow: str, dots: str) -> None:
+        self._steps = failure.steps
+        self._level = _level(failure, verbose)
+        self._arrow = arrow
+        self._dots = dots
+        self._lanes = set(threads_of(failure, verbose))
+        shown = [step for step in self._steps if step.level <= self._level]
+        self._names = _short_names([*(s.resource for s in shown), *(s.call.partition(" ")[2] for s in shown)])
+
+    def tell(self) -> list[Entry]:
+        told: list[Entry] = []
+        for thread, steps in groupby(self._steps, key=lambda step: step.thread):
+            if thread in self._lanes:
+                told += self._stint(thread, list(steps))
+        return told
+
+    def _stint(self, thread: str, steps: list[Step]) -> list[Entry]:
+        """What a thread did in one go."""
+        told: list[Entry] = []
+        hidden: list[tuple[str, int]] = []
+        before: Step | None = None
+        for step in steps:
+            if step.level > self._level:
+                place = (step.file, step.line)
+                if place not in hidden[-1:]:
+                    hidden.append(place)
+                continue
+            hidden = [place for place in hidden if place != (step.file, step.line)]
+            entry = told[-1] if told else None
+            if entry is not None and entry.place in hidden:
+                hidden.remove(entry.place)
+            if entry is None or entry.place != (step.file, step.line) or hidden:
+                entry = Entry(thread, step.file, step.line, clean(step.code or step.source))
+                if told and hidden:
+                    entry.folded = f"{self._dots} {len(hidden)} {'line' if len(hidden) == 1 else 'lines'}"
+                told.append(entry)
+            hidden = []
+            self._add(entry, step, before)
+            before = step
+        return self._add_turn(told, thread, steps[-1])
+
+    def _add(self, entry: Entry, step: Step, before: Step | None) -> None:
+        mark = (step.mark_start, step.mark_end)
+        if mark != (0, 0) and mark not in entry.marks:
+            entry.marks.append(mark)
+        if before is not None and entry.effects and _is_rest_of(step, before):
+            entry.effects.pop()  # read and written in one go: the write says it all
+        if step.operation not in ("block", "sleep") or step.switch is None:  # else the reason of the switch says it
+            effect = self._effect(step)
+            if step.call == "" or effect not in entry.effects[-1:]:
+                entry.effects.append(effect)
+
+    def _add_turn(self, told: list[Entry], thread: str, last: Step) -> list[Entry]:
+        if last.switch is None or (not told and not last.switch.startswith(("blocked", "preempted"))):
+            return told
+        if not told:
+            told.append(Entry(thread))
+        reason = clean(last.switch)
+        for name, short in self._names.items():
+            reason = reason.replace(clean(name), clean(short))
+        told[-1].turn = f"{reason} {self._arrow} {clean(last.to)}" if last.to in self._lanes else reason
+        return told
+
+    def _effect(self, step: Step) -> str:
+        """Such as ``read balance: 100``, ``write balance: 100 → 30``, ``acquire lock_a``."""
+        name = self._names.get(step.resource, step.resource)
+        method, _, subject = step.call.partition(" ")
+        if method in ("acquire", "release"):  # a semaphore takes and gives back a lock of its own for either
+            return clean(f"{method} {self._names.get(subject, subject)}")
+        if method:
+            return clean(f"{self._names.get(subject, subject)}.{method}()")
+        what = clean(f"{_WORDS.get(step.operation, step.operation)} {name}".strip())
+        if (
+            step.resource == step.source and not step.resource.isidentifier()
+        ):  # it has no name of its own, and stands above already
+            what = clean(_WORDS.get(step.operation, step.operation))
+        before, after = (
+            None if each is None else _shortened(clean(each), self._dots) for each in (step.before, step.after)
+        )
+        if before is None and after is None:
+            return what
+        if after is None:
+            return f"{what}: {before}"
+        return f"{what}: {after if before is None else f'{before} {self._arrow} {after}'}"
+
+
+def _is_rest_of(step: Step, before: Step) -> bool:
+    """Whether it is the write that belongs to the read ``before``."""
+    return (
+        (before.operation, step.operation) == ("read", "write")
+        and (before.file, before.line, before.resource) == (step.file, step.line, step.resource)
+        and before.switch is None
+        and before.before == step.before is not None
+    )
+
+
+def _add_ends(told: list[Entry], failure: Failure) -> None:
+    """Where the exception was raised, if that is in a thread with a part in the story; who waits in the end."""
+    if failure.raised is not None and failure.kind == "race":
+        _add_error(told, failure.raised, failure.raised_in, clean(failure.exception))
+    for thread in failure.threads if failure.kind == "deadlock" else []:
+        last = next((e for e in reversed(told) if e.thread == thread.id), None)
+        if last is None or not thread.stack or thread.waits_for is None or last.turn.startswith(("blocked", "waits")):
+            continue
+        frame = thread.stack[-1]
+        end = Entry(thread.id, frame.file, frame.line, clean(frame.source), turn=f"waits for {clean(thread.waits_for)}")
+        told.append(end)
+
+
+def _add_error(told: list[Entry], raised: Frame, thread: str, error: str) -> None:
+    mine = [entry for entry in told if entry.thread == thread]
+    if not mine:
+        return
+    # What comes after it only cleans up: a `with` that gives its lock back.
+    at = next((entry for entry in reversed(mine[-4:]) if entry.place == (raised.file, raised.line)), None)
+    if at is None:
+        last = mine[-1]
+        at = Entry(thread, raised.file, raised.line, clean(raised.source))
+        if last.turn == "ended" or last.turn.startswith("ended "):
+            at.turn, last.turn = last.turn, ""
+        told.insert(told.index(last) + 1, at)
+    at.error = error
+
+
+def _fold_loops(told: list[Entry], dots: str) -> list[Entry]:
+    """Loops shown once at their beginning and once at their end, with the number of turns in between."""
+    kept: list[Entry] = []
+    at = 0
+    while at < len(told):
+        size, times = _loop_at(told, at)
+        if times < _MANY_TIMES:
+            kept.append(told[at])
+            at += 1
+            continue
+        kept += told[at : at + size]
+        at += size * (times - 1)
+        lines = f"{size} lines" if size > 1 else "line"
+        told[at].folded = f"{dots} {times - 2} times more the same {lines}"
+        kept += told[at : at + size]
+        at += size
+    return kept
+
+
+def _loop_at(told: list[Entry], at: int) -> tuple[int, int]:
+    """Size and number of equal turns that begin here."""
+    for size in range(1, _LONGEST_LOOP + 1):
+        first = [_key(each) for each in told[at : at + size]]
+        times = 1
+        while first == [_key(each) for each in told[at + times * size : at + (times + 1) * size]]:
+            times += 1
+        if times >= _MANY_TIMES:
+            return size, times
+    return 1, 1
+
+
+def _key(entry: Entry) -> object:
+    return entry.thread, entry.place, [effect.partition(":")[0] for effect in entry.effects], entry.turn
+
+
+def _short_names(resources: list[str]) -> dict[str, str]:
+    """Names without what leads to them, where that leaves them apart."""
+    short = {each: _last_part(each) for each in dict.fromkeys(resources) if each}
+    count = Counter(short.values())
+    return {each: name if count[name] == 1 else each for each, name in short.items()}
+
+
+def _last_part(name: str) -> str:
+    head, bracket, item = name.partition("[")
+    return head.rpartition(".")[2] + bracket + item
+
+
+def _shortened(value: str, dots: str) -> str:
+    return value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + dots
+
+
+_LONGEST_VALUE: Final = 40
