@@ -135,7 +135,8 @@ class Explorer:
 
     def _known_failures(self, search: Search) -> Run | None:
         """Tries the schedules that failed in earlier sessions. Returns the run that fails, None if they all pass."""
-        tokens = [] if self._database is None else self._database.fetch(self._nodeid)
+        with self.suspended():
+            tokens = [] if self._database is None else self._database.fetch(self._nodeid)
         for token in tokens[: self._settings.interleavings - search.done]:
             naps = self._runner.naps
             try:
@@ -160,7 +161,7 @@ class Explorer:
         return None
 
     def _forget(self, token: str) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self.suspended():
             if self._database is not None:
                 self._database.drop(self._nodeid, token)
 

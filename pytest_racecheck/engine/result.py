@@ -41,7 +41,7 @@ def build_failure(
     failure = Failure(
         kind=verdict,
         exception=type(raised).__name__ if raised is not None else "",
-        message="" if raised is None else str(raised),
+        message=_text(raised).partition("\n")[0],
         token=_token(run, recording, naps),
         reproduced=reproduced,
     )
@@ -53,8 +53,15 @@ def build_failure(
     if run.diagnosis is not None:
         _add_diagnosis(failure, run.diagnosis, recording)
     if recording is not None:
-        _add_story(failure, recording, run)
+        _add_story(failure, recording, _text(raised))
     return failure
+
+
+def _text(error: BaseException | None) -> str:
+    try:
+        return "" if error is None else str(error)
+    except Exception:  # noqa: BLE001 - the user's __str__ may do anything
+        return ""
 
 
 def _add_diagnosis(failure: Failure, diagnosis: Diagnosis, recording: Recording | None) -> None:
@@ -72,12 +79,10 @@ def _add_diagnosis(failure: Failure, diagnosis: Diagnosis, recording: Recording 
             thread.function = recording.main_function
 
 
-def _add_story(failure: Failure, recording: Recording, run: Run) -> None:
+def _add_story(failure: Failure, recording: Recording, thrown_text: str) -> None:
     """What led to the failure: steps, accesses that clash, data races."""
     events = recording.events
-    trace = Trace(
-        events, recording.turns, failure.raised_in, failure.exception, failure.message.strip(), failure.raised
-    )
+    trace = Trace(events, recording.turns, failure.raised_in, failure.exception, thrown_text, failure.raised)
     clash = None
     if failure.kind == "deadlock":
         waiting = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]

@@ -30,7 +30,7 @@ def render_summary(results: Sequence[TestResult], verbosity: int = 0, encoding: 
     Text from the tests is made harmless for terminals, and nothing is used that ``encoding`` lacks.
     """
     lines = [_totals(results)]
-    shown = [result for result in results if verbosity > 0 or result.verdict not in _GOOD]
+    shown = [result for result in results if verbosity > 0 or result.verdict not in _GOOD or _was_to_prove(result)]
     width = max((len(result.verdict) for result in shown), default=0)
     for result in shown:
         lines += _test(result, width, verbosity)
@@ -52,11 +52,16 @@ def _totals(results: Sequence[TestResult]) -> Line:
     return Line(text, {"green": True} if verdicts.keys() <= _GOOD else {"red": True})
 
 
+def _was_to_prove(result: TestResult) -> bool:
+    """Whether the strategy was chosen for its proofs: then what came of it is news, good or not."""
+    return result.strategy == "exhaustive"
+
+
 def _test(result: TestResult, width: int, verbosity: int) -> Iterator[Line]:
     good = result.verdict in _GOOD
     text = f"{result.verdict.ljust(width)}  {clean(result.nodeid)}: {_passed(result) if good else _failed(result)}"
     yield Line(text, {"green" if good else "red": True})
-    if verbosity > 0:
+    if verbosity > 0 or (good and result.verdict != "proved"):
         for note in result.notes:
             yield Line(f"{' ' * width}  {clean(note)}")
 

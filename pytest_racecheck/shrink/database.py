@@ -24,7 +24,7 @@ class FailureDatabase:
 
     def fetch(self, nodeid: str) -> list[str]:
         """The tokens that are kept for a test, in a fixed order."""
-        if not self._directory.is_dir():
+        if not self._directory.is_dir() or not any(self._directory.iterdir()):
             return []
         return sorted(value.decode("ascii", "replace") for value in self._open().fetch(_key(nodeid)))
 

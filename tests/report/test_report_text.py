@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -24,10 +25,11 @@ from pytest_racecheck.report.model import (
     ThreadReport,
 )
 from pytest_racecheck.report.terminal import cells
-from pytest_racecheck.report.text import render_failure
+from pytest_racecheck.report.text import render_failure, render_title
 
 GOLDEN = Path(__file__).parent / "golden"
 BANK = "examples/test_bank.py"
+TEST = "examples/test_at_once.py"
 NODEID = f"{BANK}::test_at_once"
 WIDE, NARROW = 120, 50
 
@@ -54,17 +56,34 @@ def worker(number: int, state: str = "finished") -> ThreadReport:
 
 
 def steps() -> list[Step]:
-    check = {"file": BANK, "line": 14, "column": 11, "source": "self.balance >= amount"}
-    take = {"file": BANK, "line": 17, "column": 8, "source": "self.balance -= amount"}
+    check = {
+        "line": 14,
+        "column": 11,
+        "source": "self.balance",
+        "code": "if self.balance >= amount:",
+        "mark_start": 3,
+        "mark_end": 15,
+    }
+    take = {"line": 17, "column": 12, "source": "self.balance", "code": "self.balance -= amount", "mark_end": 12}
+    log = {"line": 18, "column": 12, "source": "self.log", "code": "self.log.append(amount)", "mark_end": 8, "level": 1}
+    start = {"file": TEST, "line": 8, "source": "thread.start()", "code": "thread.start()", "level": 2}
 
-    def at_bank(n: int, thread: str, at: dict[str, object], operation: str, **more: str) -> Step:
-        return Step(n=n, thread=thread, operation=operation, resource="bank.balance", **at, **more)  # type: ignore[arg-type]
+    def at(n: int, thread: str, where: dict[str, object], operation: str, **more: str) -> Step:
+        known = {"file": BANK, "column": 0, "resource": "bank.balance", **where, **more}
+        return Step(n=n, thread=thread, operation=operation, **known)  # type: ignore[arg-type]
 
     return [
-        at_bank(1, "T1", check, "read", before="100", after="100", switch="preempted"),
-        at_bank(2, "T2", check, "read", before="100", after="100"),
-        at_bank(3, "T2", take, "write", before="100", after="30", switch="ended"),
-        at_bank(4, "T1", take, "write", before="30", after="-50"),
+        at(1, "main", start, "start", resource="T1"),
+        at(2, "main", start, "start", resource="T2"),
+        at(3, "main", start, "block", resource="T1", switch="waits for the end of T1", to="T1"),
+        at(4, "T1", check, "read", before="100", switch="preempted", to="T2"),
+        at(5, "T2", check, "read", before="100"),
+        at(6, "T2", log, "append", resource="bank.log", before="[]", after="[70]"),
+        at(7, "T2", take, "read", before="100"),
+        at(8, "T2", take, "write", before="100", after="30", switch="ended", to="T1"),
+        at(9, "T1", take, "read", before="30"),
+        at(10, "T1", take, "write", before="30", after="-50", switch="ended", to="main"),
+        at(11, "main", start, "join", resource="T1"),
     ]
 
 
@@ -77,6 +96,9 @@ RACE = Failure(
     preemptions=[Preemption("T1", BANK, 17, "self.balance -= amount", "T2")],
     threads=[ThreadReport("main", "MainThread", "test_at_once", "finished"), worker(1), worker(2)],
 )
+CHECK = Frame(BANK, 14, "Bank.withdraw", "if self.balance >= amount:")
+TAKE = Frame(BANK, 17, "Bank.withdraw", "self.balance -= amount")
+PAY = Frame("examples/shop.py", 5, "pay", "bank.withdraw(amount)")
 DETAILED_RACE = dataclasses.replace(
     RACE,
     under_gil="unreachable",
@@ -84,12 +106,21 @@ DETAILED_RACE = dataclasses.replace(
     data_races=[
         DataRace(
             "bank.balance",
-            AccessReport("T1", BANK, 14, 11, "self.balance >= amount", "read"),
-            AccessReport("T2", BANK, 17, 8, "self.balance -= amount", "write", holds=["bank.audit_lock"]),
+            AccessReport("T1", BANK, 14, 11, "self.balance", "read", stack=[PAY, CHECK], before="100"),
+            AccessReport("T2", BANK, 17, 8, "self.balance", "write", holds=["bank.audit_lock"], stack=[PAY, TAKE]),
         )
     ],
     cause="check-then-act",
-    details=["The check at bank.py:14 and the write at bank.py:17 are separate; between them T2 wrote."],
+    details=["The check at bank.py:14 and the write at bank.py:17 are separate; between them T2 wrote it."],
+    advice=["Every other access to bank.balance holds bank.lock: hold it at bank.py:14, too."],
+    clash=[
+        AccessReport("T1", BANK, 14, 11, "self.balance", "read", stack=[PAY, CHECK], before="100"),
+        AccessReport("T2", BANK, 17, 8, "self.balance", "write", ["bank.audit_lock"], [PAY, TAKE], "100", "30"),
+        AccessReport("T1", BANK, 17, 8, "self.balance", "write", stack=[PAY, TAKE], before="30", after="-50"),
+    ],
+    clash_on="bank.balance",
+    raised=Frame(TEST, 12, "test_at_once", "assert bank.balance >= 0"),
+    raised_in="main",
 )
 DEADLOCK = Failure(
     kind="deadlock",
@@ -132,6 +163,37 @@ DEADLOCK = Failure(
         ),
     ],
     cause="lock-order cycle",
+    steps=[
+        Step(1, "T1", "examples/pair.py", 8, 0, "with first:", "acquire", "bank.lock_a", code="with first:"),
+        Step(
+            2,
+            "T1",
+            "examples/pair.py",
+            8,
+            0,
+            "print",
+            "read",
+            "print",
+            code="print()",
+            level=2,
+            switch="preempted",
+            to="T2",
+        ),
+        Step(3, "T2", "examples/pair.py", 14, 0, "with b:", "acquire", "bank.lock_b", code="with b:"),
+        Step(
+            4,
+            "T2",
+            "examples/pair.py",
+            15,
+            0,
+            "with a:",
+            "block",
+            "bank.lock_a",
+            code="with a:",
+            switch="blocked on bank.lock_a held by T1",
+            to="T1",
+        ),
+    ],
     details=["main joins T1, which never ends: it wants bank.lock_b."],
     advice=["Take these locks in the same order in every thread."],
 )
@@ -182,6 +244,32 @@ def test_failure_looks_like_its_golden_file(name: str, size: str, width: int) ->
     compare(f"{name}-{size}", render_failure(result(CASES[name]), width))
 
 
+@pytest.mark.parametrize("verbose", [1, 2])
+@pytest.mark.parametrize("name", ["race-detailed", "deadlock"])
+def test_more_of_it_looks_like_its_golden_file(name: str, verbose: int) -> None:
+    compare(f"{name}-{'v' * verbose}", render_failure(result(CASES[name]), 80, verbose))
+
+
+@pytest.mark.parametrize("name", ["race-detailed", "deadlock"])
+def test_colours_look_like_their_golden_file(name: str) -> None:
+    text = render_failure(result(CASES[name]), WIDE, colour=True)
+    assert "\x1b[" in text
+    compare(f"{name}-colour", text.replace("\x1b", "ESC"))
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+@pytest.mark.parametrize("name", CASES)
+def test_colours_change_nothing_but_carets(name: str, verbose: int) -> None:
+    """Where there are colours, they mark the expressions, and no carets do."""
+    coloured = re.sub(r"\x1b\[[\d;]*m", "", render_failure(result(CASES[name]), 60, verbose, colour=True))
+    plain = render_failure(result(CASES[name]), 60, verbose)
+
+    def words(text: str) -> list[str]:
+        return [word for word in text.split() if not word.strip("^") == ""]
+
+    assert words(coloured) == words(plain)
+
+
 def test_ascii_terminal_gets_ascii_only() -> None:
     failure = dataclasses.replace(DETAILED_RACE, message="Konto über Grenze → Stop")
     text = render_failure(result(failure), WIDE, encoding="ascii")
@@ -218,7 +306,48 @@ def test_notes_are_shown() -> None:
 def test_first_line_says_how_many_preemptions(number: int, words: str) -> None:
     failure = dataclasses.replace(RACE, preemptions=RACE.preemptions * number)
     first = render_failure(result(failure), WIDE).splitlines()[0]
-    assert first == f"race: AssertionError: balance went below zero; {words}"
+    assert first == f"race: balance went below zero; {words}"
+    assert render_title(result(failure), WIDE) == first
+
+
+@pytest.mark.parametrize(
+    ("exception", "message", "source", "thread", "words"),
+    [
+        (
+            "AssertionError",
+            "assert -50 >= 0",
+            "assert bank.balance >= 0",
+            "main",
+            "`assert bank.balance >= 0` fails: -50 >= 0",
+        ),
+        (
+            "AssertionError",
+            "assert -50 >= 0",
+            "assert bank.balance >= 0",
+            "T1",
+            "`assert bank.balance >= 0` fails in T1: -50 >= 0",
+        ),
+        ("AssertionError", "assert False", "assert False", "main", "`assert False` fails"),
+        ("AssertionError", "", "assert bank.balance >= 0", "main", "`assert bank.balance >= 0` fails"),
+        ("AssertionError", "", "self.fail()", "T2", "AssertionError in T2"),
+        ("AssertionError", "1 != 2", "self.assertEqual(1, 2)", "main", "1 != 2"),
+        ("IndexError", "pop from empty list", "x.pop()", "T1", "IndexError in T1: pop from empty list"),
+        ("IndexError", "pop from empty list", "x.pop()", "main", "IndexError: pop from empty list"),
+        ("Full", "", "q.put_nowait(1)", "main", "Full"),
+    ],
+)
+def test_first_line_is_in_plain_words(exception: str, message: str, source: str, thread: str, words: str) -> None:
+    failure = dataclasses.replace(
+        RACE, exception=exception, message=message, raised=Frame(TEST, 1, "f", source), raised_in=thread
+    )
+    assert render_title(result(failure), WIDE) == f"race: {words}; 1 preemption is enough"
+
+
+def test_title_is_as_wide_as_the_terminal() -> None:
+    title = render_title(result(dataclasses.replace(RACE, message="word " * 40)), 50)
+    assert all(cells(line) <= 50 for line in title.splitlines())
+    assert title.splitlines()[-1] == "  1 preemption is enough"
+    assert render_title(result(None), 50) == ""
 
 
 @pytest.mark.parametrize("width", [1, 20, 50, 80, 200])
@@ -237,58 +366,29 @@ def test_node_id_is_quoted_for_the_shell() -> None:
 @pytest.mark.parametrize("width", [50, 80, 120])
 def test_nothing_else_is_wider_than_the_terminal(width: int) -> None:
     for failure in CASES.values():
-        for line in render_failure(result(failure), width).splitlines():
+        for line in "\n".join(render_failure(result(failure), width, verbose) for verbose in range(3)).splitlines():
             if not line.startswith(("replay: ", "serial-failure: ")) and line != f"  {DEADLOCK.message}":
                 assert cells(line) <= width
 
 
 def test_more_with_v_and_all_with_vv() -> None:
-    first = steps()[0]
+    first = steps()[3]
     long = dataclasses.replace(
         RACE,
-        steps=[dataclasses.replace(first, n=n, resource=f"step {n}.") for n in range(1000)],
+        steps=[dataclasses.replace(first, n=n, line=n, resource=f"step {n}.") for n in range(1000)],
         preemptions=RACE.preemptions * 30,
         threads=[worker(n) for n in range(50)],
     )
     plain, verbose, very = (render_failure(result(long), NARROW, verbose=n) for n in range(3))
-    assert "960 earlier steps" in plain
-    assert "20 more switches" in plain
-    assert "38 more threads" in plain
-    assert "600 earlier steps" in verbose
-    assert "more switches" not in verbose
-    assert "earlier steps" not in very
-    assert "step 0." in very
-    assert "step 999." in plain
-
-
-def step(number: int, **more: str) -> Step:
-    return Step(number, "T1", BANK, 3, 0, "with lock:", **({"operation": "acquire", "resource": "lock"} | more))  # type: ignore[arg-type]
-
-
-def timeline(*given: Step) -> list[str]:
-    text = render_failure(result(dataclasses.replace(RACE, threads=[], steps=list(given))), NARROW)
-    return text.split("\n\n")[2].splitlines()
-
-
-def test_source_is_shown_once_for_all_that_a_thread_does_there() -> None:
-    assert timeline(step(1), step(2, operation="release"), dataclasses.replace(step(3), line=4)) == [
-        "T1",
-        "  test_bank.py:3  with lock:",
-        "    acquire lock",
-        "    release lock",
-        "  test_bank.py:4  with lock:",
-        "    acquire lock",
-    ]
-
-
-def test_step_without_a_place_or_a_name() -> None:
-    nowhere = dataclasses.replace(step(1), file="", line=0, source="")
-    assert timeline(nowhere, step(2, resource="with lock:")) == [
-        "T1",
-        "    acquire lock",
-        "  test_bank.py:3  with lock:",
-        "    acquire",
-    ]
+    assert "960 earlier lines (-v shows more, -vv all)" in plain
+    assert "600 earlier lines" in verbose
+    assert verbose.count("preempted") == 1 + 30
+    assert "earlier lines" not in very
+    assert "read step 0." in very
+    assert "read step 999." in plain
+    unrecorded = render_failure(result(dataclasses.replace(long, steps=[])), NARROW)
+    assert "20 more switches (-v shows them)" in unrecorded
+    assert "38 more threads" in unrecorded
 
 
 def test_preemption_without_a_place() -> None:
@@ -296,17 +396,11 @@ def test_preemption_without_a_place() -> None:
     assert "preempted:\n  T1 → T2\n" in render_failure(result(failure), WIDE)
 
 
-def test_steps_of_a_deadlock_are_for_v() -> None:
-    failure = dataclasses.replace(DEADLOCK, steps=[step(1)])
-    assert "acquire lock" not in render_failure(result(failure), WIDE)
-    assert "acquire lock" in render_failure(result(failure), WIDE, verbose=1)
-
-
 def hostile(text: str) -> Failure:
     def frame() -> Frame:
         return Frame(text, 1, text, text)
 
-    access = AccessReport(text, text, 1, 0, text, text, [text], [frame()])
+    access = AccessReport(text, text, 1, 0, text, text, [text], [frame()], text, text)
     return Failure(
         kind="race",
         exception=text,
@@ -314,10 +408,14 @@ def hostile(text: str) -> Failure:
         token=text,
         preemptions=[Preemption(text, text, 1, text, text)],
         threads=[ThreadReport(text, text, text, text, [Held(text, text, 1)], text, [frame()])],
-        steps=[Step(1, text, text, 1, 0, text, text, text, text, text + "2", text)],
+        steps=[Step(1, text, text, 1, 0, text, text, text, text, text + "2", text, [text], text, text, 1, 3, 0, text)],
         data_races=[DataRace(text, access, access)],
         details=[text],
         advice=[text],
+        clash=[access, access],
+        clash_on=text,
+        raised=frame(),
+        raised_in=text,
     )
 
 
@@ -327,9 +425,10 @@ def test_hostile_text_is_made_harmless(kind: Literal["race", "deadlock", "hang"]
     text = "a\x1b[2J\x1b]0;title\x07\rb\x9b31m\x00\u202ec\u2028d\udc80\n\ue000e\x7f"
     failure = dataclasses.replace(hostile(text), kind=kind)
     noted = dataclasses.replace(result(failure, nodeid=text), notes=[text], sometimes=[text], strategy=text)
-    shown = render_failure(noted, width)
-    shown.encode()
-    assert all(character == "\n" or character.isprintable() for character in shown)
+    for verbose in (0, 2):
+        shown = render_failure(noted, width, verbose)
+        shown.encode()
+        assert all(character == "\n" or character.isprintable() for character in shown)
 
 
 def test_huge_text_is_clipped_where_lines_are_not_to_be_copied() -> None:
