@@ -25,7 +25,6 @@ from pytest_racecheck.engine.runner import Runner, World
 from pytest_racecheck.engine.schedule import decode
 from pytest_racecheck.report.model import Failure, TestResult, Verdict
 from pytest_racecheck.shrink.minimise import Candidate, minimise
-from pytest_racecheck.strategy.exhaustive import Exhaustive
 from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
 from pytest_racecheck.strategy.serial import Serial
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.schedule import Schedule
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.shrink.database import FailureDatabase
+    from pytest_racecheck.strategy.exhaustive import Exhaustive
 
 #: A failure is replayed so often before it is reported.
 REPLAYS: Final = 10
@@ -176,25 +176,32 @@ class Explorer:
             search.stop()
             return self._confirm(search, known)
         random = Random(self._seed)
-        chosen = strategy.create(self._settings.strategy, random)
+        chosen = strategy.create(self._settings.strategy, random, self._settings.interleavings - search.done)
         run = search.last
         while search.done < self._settings.interleavings:
             self._number = search.done
-            run = self._run(lambda: self._runner.begin(chosen, audited=isinstance(chosen, Exhaustive)))
+            exhaustive = chosen.exhaustive
+            audited = exhaustive is not None
+            run = self._run(lambda: self._runner.begin(chosen, audited=audited))  # noqa: B023
             self.api.count()
             search.count(run)
             self._progress(search.done, search.per_second, run.threads)
             if run.failed:
                 search.stop()
                 return self._confirm(search, run)
-            if isinstance(chosen, Exhaustive):
-                chosen.gaps.update(run.gaps)
-                if search.learnt:
-                    chosen.restart()
-                elif chosen.finished:
-                    search.proof = chosen
-                    break
+            if exhaustive is not None and self._is_over(search, exhaustive, run):
+                break
         return run
+
+    def _is_over(self, search: Search, exhaustive: Exhaustive, run: Run) -> bool:
+        """Whether every class of interleavings was run, and more runs would show nothing new."""
+        exhaustive.gaps.update(run.gaps)
+        if search.learnt:
+            exhaustive.restart()
+        if not exhaustive.finished:
+            return False
+        search.proof = exhaustive
+        return search.is_proof() or self._settings.strategy == "exhaustive"
 
     def _run(self, begin: Callable[[], None]) -> Run:
         """One more interleaving: ends the one before, then begins, sets up and calls."""

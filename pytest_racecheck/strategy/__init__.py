@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 NAMES: Final = ("auto", "exhaustive", "directed", "surw", "pos", "pct", "random")
 
 
-def create(name: str, random: Random) -> Strategy:
-    """The strategy called ``name``, one of `NAMES`, which draws all its chances from ``random``."""
+def create(name: str, random: Random, interleavings: int) -> Strategy:
+    """The strategy called ``name``, one of `NAMES`; all its chances come from ``random``, and it has so many runs."""
     if name == "exhaustive":
         from pytest_racecheck.strategy.exhaustive import Exhaustive
 
@@ -40,4 +40,4 @@ def create(name: str, random: Random) -> Strategy:
         return RandomWalk(random)
     from pytest_racecheck.strategy.auto import Auto
 
-    return Auto(random)
+    return Auto(random, interleavings)

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.strategy.directed import Directed
+from pytest_racecheck.strategy.exhaustive import Exhaustive
 from pytest_racecheck.strategy.pct import Pct
 from pytest_racecheck.strategy.pos import Pos
 from pytest_racecheck.strategy.surw import Surw
@@ -23,12 +24,15 @@ HEAD_START: Final = 8
 class Auto:
     """Directed search for a start, then every other run as long as it has suspects; SURW most of the rest."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, interleavings: int) -> None:
+        self._budget = interleavings
+        self._exhaustive = Exhaustive()
         self._directed = Directed(random)
         self._pct = Pct(random)
         surw, directed = Surw(random), self._directed
         others: tuple[Strategy, ...] = (surw, surw, surw, self._pct, surw, surw, surw, Pos(random))
         self._turns = cycle(each for other in others for each in (directed, other))
+        self._proving = True
         self._runs = 0
         self._now: Strategy = self._directed
 
@@ -37,10 +41,26 @@ class Auto:
         """That of the strategy of this run."""
         return self._now.observer
 
+    @property
+    def exhaustive(self) -> Exhaustive | None:
+        """The first strategy of all, as long as it may come to its end in time."""
+        search = self._exhaustive
+        if not self._proving or (search.finished and self._runs):
+            return None
+        pays = self._runs < self._budget // 8 or search.planned <= self._budget // 2 - self._runs
+        return search if pays else None
+
     def begin(self) -> None:
         """The next one."""
+        exhaustive = self.exhaustive
+        if exhaustive is not None:
+            self._now = exhaustive
+        else:
+            if self._proving:
+                self._proving = False
+                self._runs = 0
+            self._now = self._directed if self._runs < HEAD_START else next(self._turns)
         self._runs += 1
-        self._now = self._directed if self._runs <= HEAD_START else next(self._turns)
         self._now.begin()
 
     def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:

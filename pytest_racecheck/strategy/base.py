@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.thread import ControlledThread, Ready
+    from pytest_racecheck.strategy.exhaustive import Exhaustive
 
 
 class Strategy(Protocol):
@@ -15,6 +16,10 @@ class Strategy(Protocol):
     @property
     def observer(self) -> Observer | None:
         """Who is told of every operation of the run; None for a strategy that need not know them."""
+
+    @property
+    def exhaustive(self) -> Exhaustive | None:
+        """The exhaustive search that the next run, or the one under way, is part of; None if it is part of none."""
 
     def begin(self) -> None:
         """A new interleaving starts."""

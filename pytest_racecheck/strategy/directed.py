@@ -31,6 +31,8 @@ _RELEASES: Final = 20
 class Directed:
     """Begins with a run that only looks. Once every suspect had its run, each run takes two at random."""
 
+    exhaustive = None
+
     def __init__(self, random: Random) -> None:
         self._random = random
         self._suspects = Suspects(random)

@@ -121,6 +121,16 @@ class Exhaustive:
         """Watches the running interleaving."""
         return self._watch
 
+    @property
+    def exhaustive(self) -> Exhaustive:
+        """Itself."""
+        return self
+
+    @property
+    def planned(self) -> int:
+        """How many runs are planned at the moment; each may lead to more."""
+        return len(self._planned)
+
     def restart(self) -> None:
         """More operations are scheduling points than were known so far: what was explored is too coarse."""
         self.finished = False

@@ -23,6 +23,7 @@ class Pct:
     """Priority-based; most runs have few preemptions, at points spread evenly over the run."""
 
     observer = None
+    exhaustive = None
 
     def __init__(self, random: Random, depths: tuple[int, ...] = DEPTHS) -> None:
         self._random = random

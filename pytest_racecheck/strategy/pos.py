@@ -24,6 +24,7 @@ class Pos:
     """Priorities by operation; switches often, at operations that depend on each other more than anywhere else."""
 
     observer = None
+    exhaustive = None
 
     def __init__(self, random: Random) -> None:
         self._random = random.random

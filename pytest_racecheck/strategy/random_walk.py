@@ -13,6 +13,7 @@ class RandomWalk:
     """Simple, unbiased at each point, and so likely to switch often; weak where one rare order is needed."""
 
     observer = None
+    exhaustive = None
 
     def __init__(self, random: Random) -> None:
         self._random = random.random

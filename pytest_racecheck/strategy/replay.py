@@ -14,6 +14,7 @@ class _Following:
     """Deviates from the serial schedule exactly where it is told to."""
 
     observer = None
+    exhaustive = None
 
     def begin(self) -> None:
         """Nothing to prepare."""

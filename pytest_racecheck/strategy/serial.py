@@ -12,6 +12,7 @@ class Serial:
     """The serial schedule. Always interleaving 0: what fails here is no race."""
 
     observer = None
+    exhaustive = None
 
     def begin(self) -> None:
         """Nothing to prepare."""

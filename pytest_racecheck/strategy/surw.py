@@ -39,6 +39,7 @@ class Surw:
     """Learns from run to run; the first one is a walk by random priorities."""
 
     observer = None
+    exhaustive = None
 
     def __init__(self, random: Random) -> None:
         self._random = random
