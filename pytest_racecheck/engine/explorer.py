@@ -135,7 +135,8 @@ class Explorer:
 
     def _known_failures(self, search: Search) -> Run | None:
         """Tries the schedules that failed in earlier sessions. Returns the run that fails, None if they all pass."""
-        with self.suspended():
+        tokens: list[str] = []
+        with contextlib.suppress(OSError), self.suspended():
             tokens = [] if self._database is None else self._database.fetch(self._nodeid)
         for token in tokens[: self._settings.interleavings - search.done]:
             naps = self._runner.naps
@@ -286,6 +287,7 @@ class Explorer:
             failure=self._describe(search, run, verdict) if run.failed else None,
             outcomes=sorted(self.api.outcomes.items(), key=lambda item: (-item[1], item[0])),
             notes=self._notes(search),
+            warnings=[] if run.failed or self._token is not None else self._warnings(search),
             sometimes=vacuous,
         )
 
@@ -323,10 +325,15 @@ class Explorer:
             return failure
         return run.error
 
+    def _warnings(self, search: Search) -> list[str]:
+        if search.threads < 2:
+            return ["starts no second thread: there is nothing to interleave"]
+        if search.is_proof() and len(search.traces) <= 1:
+            return ["has one interleaving only: its threads touch nothing in common, or never run at the same time"]
+        return []
+
     def _notes(self, search: Search) -> list[str]:
         notes = []
-        if search.threads < 2:
-            notes.append("starts no second thread: there is nothing to interleave")
         if search.cut:
             notes.append(
                 f"{search.cut} interleavings were cut after {self._settings.max_points} scheduling points "

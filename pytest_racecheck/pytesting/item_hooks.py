@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_racecheck.engine.watchdog import WATCHDOG
-from pytest_racecheck.pytesting import private, progress
+from pytest_racecheck.instrument import InstrumentationError
+from pytest_racecheck.pytesting import private, probe, progress
 from pytest_racecheck.pytesting.explored import ExploredItem
 from pytest_racecheck.pytesting.results import attach
 from pytest_racecheck.shrink.database import FailureDatabase
@@ -22,6 +24,7 @@ class ItemHooks:
 
     def __init__(self, selected: Mapping[pytest.Item, Settings]) -> None:
         self._selected = selected
+        self._probed = False
         self._running: ExploredItem | None = None
         self._line: progress.ProgressLine | None = None
 
@@ -39,6 +42,7 @@ class ItemHooks:
                 "use pytest 8.4 to 9.2, or a newer racecheck"
             )
         self._line = progress.for_item(item, settings.interleavings)
+        self._probe()
         progress_of = self._line.update if self._line else _ignore
         self._running = ExploredItem(item, settings, progress_of, self._database(item.config))
         try:
@@ -46,6 +50,16 @@ class ItemHooks:
         finally:
             self._running.release()
             self._running = None
+
+    def _probe(self) -> None:
+        if self._probed:
+            return
+        self._probed = True
+        # A test that fails for want of instrumentation says so itself.
+        with contextlib.suppress(InstrumentationError):
+            reason = probe.blindness()
+            if reason is not None:
+                pytest.exit(reason, returncode=pytest.ExitCode.INTERNAL_ERROR)
 
     def _database(self, config: pytest.Config) -> FailureDatabase | None:
         """Where failing schedules are kept, beside what pytest keeps; None without that."""

@@ -164,7 +164,8 @@ class TestResult:
     ``requested`` interleavings were asked for, ``interleavings`` ran, of which ``distinct`` were not equivalent;
     ``exhaustive``: there are no others. ``first_failure`` is the number of the first failing interleaving (0 is the
     serial one). ``seconds`` of real time, ``per_second`` interleavings. ``outcomes``: what ``racecheck.outcome``
-    recorded, with the number of interleavings. ``sometimes``: names of conditions that held in none of them.
+    recorded, with the number of interleavings. ``warnings`` say why a test that passes shows less than it seems to;
+    ``notes`` are for who asks. ``sometimes``: names of conditions that held in none of them.
     """
 
     __test__ = False  # the name starts with "Test": keeps pytest from collecting it where it is imported
@@ -183,6 +184,7 @@ class TestResult:
     failure: Failure | None = None
     outcomes: list[tuple[str, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     sometimes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:

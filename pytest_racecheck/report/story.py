@@ -238,7 +238,7 @@ def _short_names(resources: list[str]) -> dict[str, str]:
 
 def _last_part(name: str) -> str:
     head, bracket, item = name.partition("[")
-    return head.rpartition(".")[2] + bracket + item
+    return (head.rpartition(".")[2] or head) + bracket + item
 
 
 def _shortened(value: str, dots: str) -> str:

@@ -36,6 +36,11 @@ def render_summary(results: Sequence[TestResult], verbosity: int = 0, encoding: 
         lines += _test(result, width, verbosity)
     if verbosity >= 0:
         for result in results:
+            lines += (
+                Line(f"warning: {clean(result.nodeid)} {clean(warning)}", {"yellow": True})
+                for warning in result.warnings
+            )
+        for result in results:
             if result.outcomes:
                 lines.append(Line(""))
                 lines += map(Line, render_table(result.nodeid, result.outcomes, encoding))

@@ -1,48 +1,53 @@
 """Failing schedules of earlier sessions: tried first, so that a failure that was found once is found at once.
 
-Kept through Hypothesis's `ExampleDatabase`, which is imported only when there is something to read or to write.
+Kept through Hypothesis's `ExampleDatabase`, in a directory for each test, so that Hypothesis, which takes half a second
+to import, is needed only where there is something to read or to write.
 """
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from hypothesis.database import ExampleDatabase
 
+_KEY: Final = b"failing schedules"
+
 
 class FailureDatabase:
-    """The tokens of the failures of each test, in a directory that need not exist.
-
-    A directory that can't be read or written is none: tests don't fail because a cache does.
-    """
+    """The tokens of the failures of each test, below a directory that need not exist. Any method may raise OSError."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._database: ExampleDatabase | None = None
 
     def fetch(self, nodeid: str) -> list[str]:
         """The tokens that are kept for a test, in a fixed order."""
-        if not self._directory.is_dir() or not any(self._directory.iterdir()):
+        directory = self._of(nodeid)
+        if not directory.is_dir():
             return []
-        return sorted(value.decode("ascii", "replace") for value in self._open().fetch(_key(nodeid)))
+        return sorted(value.decode("ascii", "replace") for value in _open(directory).fetch(_KEY))
 
     def save(self, nodeid: str, token: str) -> None:
         """Keeps a token for a test."""
-        self._open().save(_key(nodeid), token.encode())
+        _open(self._of(nodeid)).save(_KEY, token.encode())
 
     def drop(self, nodeid: str, token: str) -> None:
         """Forgets a token."""
-        self._open().delete(_key(nodeid), token.encode())
+        directory = self._of(nodeid)
+        database = _open(directory)
+        database.delete(_KEY, token.encode())
+        if not any(database.fetch(_KEY)):
+            shutil.rmtree(directory)
 
-    def _open(self) -> ExampleDatabase:
-        if self._database is None:
-            from hypothesis.database import DirectoryBasedExampleDatabase
-
-            self._database = DirectoryBasedExampleDatabase(self._directory)
-        return self._database
+    def _of(self, nodeid: str) -> Path:
+        digest = hashlib.blake2b(nodeid.encode("utf-8", "surrogatepass"), digest_size=8)
+        return self._directory / digest.hexdigest()
 
 
-def _key(nodeid: str) -> bytes:
-    return b"racecheck:" + nodeid.encode("utf-8", "surrogatepass")
+def _open(directory: Path) -> ExampleDatabase:
+    from hypothesis.database import DirectoryBasedExampleDatabase
+
+    return DirectoryBasedExampleDatabase(directory)

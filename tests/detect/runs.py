@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def trace(*events: Event, preempted: bool = True, **more: Any) -> Trace:
     known = numbered(*events)
     turns = [
         Turn(second.n, first.thread, second.thread, preempted)
-        for first, second in zip(known, known[1:], strict=False)
+        for first, second in itertools.pairwise(known)
         if first.thread != second.thread
     ]
     return Trace(known, turns, **more)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_racecheck.detect.data_races import data_races
-from pytest_racecheck.detect.events import Event
 from pytest_racecheck.detect.happens_before import order_of
 from tests.detect.runs import event, numbered
+
+if TYPE_CHECKING:
+    from pytest_racecheck.detect.events import Event
 
 LOCK, PLACE, OTHER = 1, 2, 3
 

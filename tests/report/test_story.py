@@ -52,7 +52,7 @@ def test_threads_without_a_part_have_no_lane() -> None:
 
 def test_a_switch_has_its_reason_and_where_it_goes() -> None:
     switched = step("T1", 1, switch="blocked on a.lock held by T2", to="T2", resource="a.lock")
-    assert told(switched, step("T2", 2))[0].turn == "blocked on lock held by T2 -> T2"
+    assert told(switched, step("T2", 2, resource="other"))[0].turn == "blocked on lock held by T2 -> T2"
     hidden = step("T1", 1, switch="preempted", to="main")
     assert told(hidden, step("main", 3, level=2), step("T1", 2))[0].turn == "preempted"
 

@@ -1,0 +1,299 @@
+"""Clashes by name: each pattern where it fits, and no name where the source does not bear it out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_racecheck.detect import guards
+from pytest_racecheck.detect.happens_before import order_of
+from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
+from pytest_racecheck.report.model import Frame
+from tests.detect.runs import Program, event, trace
+
+if TYPE_CHECKING:
+    from pytest_racecheck.detect.events import Event
+
+PROGRAMS = Path(__file__).parents[1] / "programs" / "buggy"
+
+
+@pytest.fixture
+def program(tmp_path: Path, request: pytest.FixtureRequest) -> Program:
+    return Program(tmp_path / f"{request.node.name.partition('[')[0]}.py", request.param)
+
+
+def source(text: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("program", [text], indirect=True, ids=["program"])
+
+
+def clash(*events: Event, **more: Any) -> Clash:
+    found = find_clash(trace(*events, **more))
+    assert found is not None
+    return found
+
+
+COUNTER = "def f(self):\n    self.x += 1\n"
+
+
+@source(COUNTER)
+def test_lost_update(program: Program) -> None:
+    def at(thread: str, kind: str, **values: str) -> Event:
+        return program.at("+=", "self.x", thread, kind, **values)
+
+    found = clash(
+        at("T1", "read", before="0"),
+        at("T2", "read", before="0"),
+        at("T2", "write", before="0", after="1"),
+        at("T1", "write", before="1", after="1"),
+    )
+    assert found.name == "lost update"
+    assert [(each.thread, each.kind) for each in found.accesses] == [("T1", "read"), ("T2", "write"), ("T1", "write")]
+
+
+@source("def f(self):\n    old = self.x\n    new = old + 1\n    self.x = new\n")
+def test_lost_update_through_variables(program: Program) -> None:
+    found = clash(
+        program.at("old =", "self.x", "T1", "read", before="0"),
+        program.at("= new", "self.x", "T2", "write", before="0", after="1"),
+        program.at("= new", "self.x", "T1", "write", before="1", after="1"),
+    )
+    assert found.name == "lost update"
+
+
+@source("def f(self):\n    log(self.x)\n    self.x = 7\n")
+def test_a_write_that_has_nothing_to_do_with_the_read_is_no_lost_update(program: Program) -> None:
+    found = clash(
+        program.at("log(", "self.x", "T1", "read", before="0"),
+        program.at("= 7", "self.x", "T2", "write", before="0", after="7"),
+        program.at("= 7", "self.x", "T1", "write", before="7", after="7"),
+    )
+    assert found.name == ""
+
+
+BANK = "def f(self, n):\n    if self.x >= n:\n        self.x -= n\n"
+
+
+@source(BANK)
+def test_check_then_act(program: Program) -> None:
+    found = clash(
+        program.at("if", "self.x", "T1", "read", before="100"),
+        program.at("-=", "self.x", "T2", "read", before="100"),
+        program.at("-=", "self.x", "T2", "write", before="100", after="30"),
+        program.at("-=", "self.x", "T1", "read", before="30"),
+        program.at("-=", "self.x", "T1", "write", before="30", after="-50"),
+    )
+    assert found.name == "check-then-act"
+    assert ":2 and the write at" in found.sentence
+    assert found.sentence.endswith(":3.")
+
+
+@source(BANK)
+def test_a_write_that_changes_nothing_clashes_with_nothing(program: Program) -> None:
+    run = trace(
+        program.at("if", "self.x", "T1", "read", before="100"),
+        program.at("-=", "self.x", "T2", "write", before="100", after="100"),
+        program.at("-=", "self.x", "T1", "write", before="100", after="20"),
+    )
+    assert find_clash(run) is None
+
+
+@source("def f(self):\n    if self.x is None:\n        self.x = make()\n    return self.x\n")
+def test_double_initialisation(program: Program) -> None:
+    found = clash(
+        program.at("if", "self.x", "T1", "read", before="None"),
+        program.at("make", "self.x", "T2", "write", before="None", after="<A>"),
+        program.at("make", "self.x", "T1", "write", before="<A>", after="<A>"),
+    )
+    assert found.name == "double initialisation"
+
+
+@source("def f(self):\n    for each in self.x:\n        use(each)\n\ndef g(self):\n    self.x.append(1)\n")
+@pytest.mark.parametrize(
+    ("kind", "thrown", "name"),
+    [("update", "", True), ("write", "changed size during iteration", True), ("write", "", False)],
+)
+def test_iterate_while_mutating(program: Program, kind: str, thrown: str, name: bool) -> None:
+    found = clash(
+        program.at("for", "self.x", "T1", "read", call="iter", before="[0]"),
+        program.at("append", "self.x", "T2", kind, before="[0]", after="[0, 1]"),
+        program.at("for", "self.x", "T1", "read", call="iter", before="[0, 1]"),
+        thrower="T1",
+        thrown="RuntimeError",
+        thrown_text=thrown,
+    )
+    assert (found.name == "iterate while mutating") is name
+
+
+PAIR = "def f(self):\n    self.x = 1\n    self.y = 1\n\ndef g(self):\n    return self.x, self.y\n"
+
+
+@source(PAIR)
+@pytest.mark.parametrize(
+    ("locks", "name"),
+    [(("a", "b"), "atomicity over two locks"), (("a", "a"), ""), (("", ""), "")],
+    ids=["two", "one", "none"],
+)
+def test_atomicity_over_two_locks(program: Program, locks: tuple[str, str], name: str) -> None:
+    first, second = ((each,) if each else () for each in locks)
+    found = clash(
+        program.at("self.x = 1", "self.x", "T1", "write", before="0", after="1", holds=first),
+        program.at("return", "self.x", "T2", "read", before="1", holds=first),
+        program.at("return", "self.y", "T2", "read", before="0", holds=second, identity=2, resource="y"),
+        program.at(
+            "self.y = 1", "self.y", "T1", "write", before="0", after="1", holds=second, identity=2, resource="y"
+        ),
+    )
+    assert found.name == name
+    assert len(found.accesses) == 4
+
+
+@source(
+    "def f(self):\n    self.ready = True\n\ndef g(self):\n    self.value.go()\n\ndef h(self):\n    self.value = 1\n"
+)
+@pytest.mark.parametrize(
+    ("thrown", "text", "before", "name"),
+    [
+        ("AttributeError", "'A' object has no attribute 'value'", None, "order violation"),
+        ("AttributeError", "'NoneType' object has no attribute 'go'", "None", "order violation"),
+        ("AttributeError", "'A' object has no attribute 'other'", None, ""),
+        ("ValueError", "'value'", None, ""),
+    ],
+)
+def test_order_violation(program: Program, thrown: str, text: str, before: str | None, name: str) -> None:
+    use = program.at("go()", "self.value", "T1", "read", before=before, resource="a.value")
+    found = find_clash(
+        trace(
+            use,
+            program.at("= 1", "self.value", "T2", "write", before=before, after="1", resource="a.value"),
+            thrower="T1",
+            thrown=thrown,
+            thrown_text=text,
+            thrown_at=Frame(program.file, use.line[1], "g", ""),
+        )
+    )
+    assert (found.name if found else "") == name
+
+
+@source(
+    "def f(self):\n    if not self.x:\n        with self.c:\n            self.c.wait()\n\ndef g(self):\n    self.x = True\n"
+)
+def test_lost_wake_up(program: Program) -> None:
+    look = program.at("if", "self.x", "T1", "read", before="False")
+    write = program.at("= True", "self.x", "T2", "write", before="False", after="True")
+    waits = program.at("wait", "self.c.wait()", "T1", "block", memory=False, identity=9)
+    found = find_lost_wake_up(trace(look, write, waits), ["T1"])
+    assert found is not None
+    assert found.name == "lost wake-up"
+    assert find_lost_wake_up(trace(write, look, waits), ["T1"]) is None
+    assert find_lost_wake_up(trace(look, waits, write), ["T1"]) is None
+
+
+@source(COUNTER + "def g(self):\n    if self.y:\n        self.y = 0\n")
+def test_two_patterns_at_once_have_no_name(program: Program) -> None:
+    """Either may be what the test stumbled over."""
+    y = {"identity": 2, "resource": "y"}
+    found = clash(
+        program.at("if", "self.y", "T1", "read", before="1", **y),
+        program.at("+=", "self.x", "T1", "read", before="0"),
+        program.at("+=", "self.x", "T2", "write", before="0", after="1"),
+        program.at("y = 0", "self.y", "T2", "write", before="1", after="0", **y),
+        program.at("+=", "self.x", "T1", "write", before="1", after="1"),
+        program.at("y = 0", "self.y", "T1", "write", before="0", after="0", **y),
+    )
+    assert found.name == ""
+
+
+def test_no_shared_memory_no_clash() -> None:
+    assert find_clash(trace(event("T1", "acquire", 1), event("T2", "acquire", 1))) is None
+
+
+# --- locks
+
+
+def accesses(program: Program, *holds: tuple[str, ...]) -> list[Event]:
+    kinds = ("read", "write", "write")
+    threads = ("T1", "T2", "T1")
+    places = ("if", "-=", "-=")
+    return trace(
+        *(
+            program.at(place, "self.x", thread, kind, before="1", after="0", holds=held)
+            for place, thread, kind, held in zip(places, threads, kinds, holds, strict=True)
+        )
+    ).events
+
+
+@source(BANK)
+def test_a_lock_that_is_released_in_between(program: Program) -> None:
+    found = accesses(program, ("m",), ("m",), ("m",))
+    assert guards.ordering(found, order_of(found)) == "Both hold m there, but T1 releases it in between."
+    assert guards.advice(found, found).startswith("Hold m from ")
+
+
+@source(BANK)
+def test_a_lock_that_the_others_hold(program: Program) -> None:
+    found = accesses(program, (), ("m",), ("m",))
+    assert guards.ordering(found, order_of(found)).startswith("Nothing orders them")
+    assert guards.advice(found, found).startswith("Every other access to x holds m: hold it at ")
+    assert guards.advice(found, found).endswith(".py:2, too.")
+
+
+@source(BANK)
+def test_no_advice_where_nothing_is_certain(program: Program) -> None:
+    found = accesses(program, (), (), ())
+    assert guards.advice(found, found) == ""
+    mixed = accesses(program, ("a",), ("b",), ("c",))
+    assert guards.advice(mixed, mixed) == ""
+
+
+# --- whole programs
+
+NAMES = {
+    "account": "",
+    "barrier_misuse": "order violation",
+    "bluetooth_driver": "",
+    "check_then_act_capacity": "check-then-act",
+    "check_then_act_deque": "check-then-act",
+    "check_then_act_full_queue": "check-then-act",
+    "check_then_act_future": "check-then-act",
+    "check_then_act_pop": "check-then-act",
+    "condition_if_instead_of_while": "check-then-act",
+    "copy_on_write_without_lock": "lost update",
+    "deadlock01": "lock-order cycle",
+    "double_checked_locking": "",
+    "duplicate_ids": "lost update",
+    "flag_before_value": "",
+    "global_instead_of_thread_local": "",
+    "iterate_dict_while_mutating": "iterate while mutating",
+    "iterate_list_while_removing": "iterate while mutating",
+    "lazy_singleton": "double initialisation",
+    "lost_update_attribute": "lost update",
+    "lost_update_dict_item": "lost update",
+    "lost_update_global": "lost update",
+    "lost_update_nonlocal": "lost update",
+    "lost_update_property": "lost update",
+    "lost_wakeup": "lost wake-up",
+    "overdraft_over_two_checks": "check-then-act",
+    "split_critical_section": "lost update",
+    "torn_pair": "",
+    "two_stage_locking": "atomicity over two locks",
+    "wrong_lock": "",
+}
+
+
+def test_programs_get_the_name_of_their_bug(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    for name in NAMES:
+        shutil.copy(PROGRAMS / f"{name}.py", pytester.path)
+    report = pytester.path / "report.json"
+    pytester.runpytest_inprocess(
+        *("-p", "racecheck", "--import-mode=importlib", "--tb=no", "-o", "python_files=*.py"),
+        *("--racecheck-seed=1", f"--racecheck-json={report}"),
+    )
+    failures = {
+        test["nodeid"].partition(".py::")[0]: test["failure"] for test in json.loads(report.read_text())["tests"]
+    }
+    assert {name: failure["cause"] for name, failure in failures.items()} == NAMES

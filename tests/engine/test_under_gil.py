@@ -1,0 +1,106 @@
+"""The search under the `gil` model, on programs of which all schedules are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from pytest_racecheck.engine.run import Run
+from pytest_racecheck.engine.under_gil import search_under_gil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_racecheck.engine.schedule import Choice, Schedule
+
+
+def run(kind: Any, schedule: Schedule = (), **more: Any) -> Run:
+    known = {"known": 1, "uncontrolled": (), "napped": False, **more}
+    return Run(kind, None, "T1", None, "", schedule, 0, 0, 2, 0, **known)
+
+
+FAILING = run("failed")
+
+
+class Program:
+    """Stands for the engine: every run has the same choices; ``fails`` says which schedules do."""
+
+    def __init__(self, choices: list[Choice], fails: Callable[[Schedule], bool], **more: Any) -> None:
+        self.runs: list[Schedule] = []
+        self._choices = choices
+        self._fails = fails
+        self._more = more
+
+    def __call__(self, strategy: Any) -> Run:
+        if not hasattr(strategy, "choices"):
+            self.runs.append(("searching",))  # type: ignore[arg-type]
+            return run("passed")
+        schedule = tuple(
+            (path, ops, target)
+            for path, ops, _, others in self._choices
+            if (target := strategy._deviations.get((path, ops))) in others
+        )
+        strategy.choices = list(self._choices)
+        self.runs.append(schedule)
+        return run("failed" if self._fails(schedule) else "passed", schedule, **self._more)
+
+
+CHOICES: list[Choice] = [
+    ("0.1", 1, True, ("0.2",)),
+    ("0.1", 2, True, ("0.2",)),
+    ("0.1", 3, False, ("0", "0.2", "0.10")),
+]
+SEARCHING = cast("Any", object())
+
+
+def search(program: Program, first: Schedule = (), **budget: Any) -> str:
+    return search_under_gil(FAILING, program, SEARCHING, first, **budget)
+
+
+def test_every_schedule_is_run_once_the_simplest_first() -> None:
+    program = Program(CHOICES, lambda schedule: False)
+    assert search(program) == "unreachable"
+    # Two places to switch or not, one with three threads to go on with; the first run shows what counts.
+    assert sorted(program.runs[1:]) == sorted(set(program.runs))
+    assert len(program.runs) == 1 + 2 * 2 * 3
+    assert [len(schedule) for schedule in program.runs] == sorted(len(schedule) for schedule in program.runs)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
+def test_a_failure_is_found_however_many_switches_it_takes(number: int) -> None:
+    assert search(Program(CHOICES, lambda schedule: len(schedule) == number)) == "reachable"
+
+
+def test_the_known_schedule_is_tried_first() -> None:
+    program = Program(CHOICES, lambda schedule: len(schedule) == 2)
+    assert search(program, (("0.1", 1, "0.2"), ("0.1", 2, "0.2"))) == "reachable"
+    assert len(program.runs) == 1
+
+
+def test_another_failure_is_not_the_one() -> None:
+    program = Program(CHOICES, lambda schedule: True)
+    deadlock = run("deadlock")
+    assert search_under_gil(deadlock, program, SEARCHING) == "unreachable"
+
+
+@pytest.mark.parametrize("doubt", [{"uncontrolled": ("a socket",)}, {"gaps": ("a call into C",)}])
+def test_what_is_not_modelled_leaves_it_open(doubt: dict[str, Any]) -> None:
+    assert search(Program(CHOICES, lambda schedule: False, **doubt)) == "unknown"
+
+
+def test_a_budget_that_is_too_small_leaves_it_open() -> None:
+    program = Program(CHOICES, lambda schedule: False)
+    assert search(program, runs=8) == "unknown"
+    assert program.runs.count(("searching",)) == 4  # type: ignore[arg-type]
+    assert search(Program(CHOICES, lambda schedule: False), seconds=0) == "unknown"
+
+
+def test_a_schedule_that_can_not_be_followed_leaves_it_open() -> None:
+    class Stubborn(Program):
+        def __call__(self, strategy: Any) -> Run:
+            followed = super().__call__(strategy)
+            followed.schedule = ()
+            return followed
+
+    assert search(Stubborn(CHOICES, lambda schedule: False)) == "unknown"
