@@ -34,6 +34,12 @@ class Bug:
         return " ".join([self.file.stem, "+".join(map(str, self.size))]).strip()
 
     @property
+    def title(self) -> str:
+        """The name, and which variant it is where there are two."""
+        twin = SHARED / self.file.name
+        return f"{self.name} (smaller)" if self.file == twin and (OWN / self.file.name).exists() else self.name
+
+    @property
     def body(self) -> Callable[[], None]:
         """One run of the program."""
         module = _load(self.file)

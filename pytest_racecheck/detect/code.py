@@ -44,6 +44,17 @@ def flows(file: str, first: int, second: int) -> bool:
     return bool(names & _used(end))
 
 
+def is_increment(file: str, line: int) -> bool:
+    """Whether the statement is of the kind of ``x += 1``."""
+    return isinstance(_source(file).statement(line), ast.AugAssign)
+
+
+def in_one_function(file: str, first: int, second: int) -> bool:
+    """Whether both lines belong to one function; a getter and its setter have the same name."""
+    source = _source(file)
+    return source.function(first) is source.function(second)
+
+
 def follows(file: str, first: int, second: int) -> bool:
     """Whether both lines belong to one function, and the second stands below the first or in a loop with it."""
     source = _source(file)

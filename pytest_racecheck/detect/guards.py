@@ -37,16 +37,17 @@ def advice(accesses: list[Event], events: list[Event]) -> str:
         return f"Check again after wait(): `while` instead of `if` at {place(first)}." if again else ""
     if common and first.thread == last.thread:
         return f"Hold {common[0]} from {place(first)} to {place(last)} without a break."
+    touching = [event for event in events if event.overlaps(first)]
     by_site: dict[tuple[str, int], set[str]] = {}
-    for event in events:
-        if event.overlaps(first):
-            held = set(event.holds)
-            by_site[event.line] = by_site[event.line] & held if event.line in by_site else held
-    for lock in sorted(set().union(*by_site.values()) if by_site else ()):
-        without = [each for each in accesses if lock not in by_site.get(each.line, set())]
+    for event in touching:
+        by_site[event.line] = by_site.get(event.line, set(event.holds)) & set(event.holds)
+    for lock in sorted(set().union(*by_site.values())):
         bare = {line for line, held in by_site.items() if lock not in held}
-        if len({event.line for event in without}) == 1 == len(bare) and len(by_site) > 1:
-            return f"Every other access to {first.resource} holds {lock}: hold it at {place(without[0])}, too."
+        without = next((each for each in accesses if each.line in bare), None)
+        users = {event.thread for event in touching if event.line not in bare}
+        # One place of one thread that holds it may do so for any reason.
+        if without is not None and len(bare) == 1 and (len(users) > 1 or len(by_site) > 2):
+            return f"Every other access to {first.resource} holds {lock}: hold it at {place(without)}, too."
     return ""
 
 

@@ -146,7 +146,8 @@ def _over_one_place(around: _Around, identity: int, trace: Trace) -> Iterator[Cl
 def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str, str]:
     """Name and sentence for what a thread did with a value that others changed after it had read it."""
     checked = _is_check(first, use)
-    nothing_yet = first.before in _NOTHING_YET
+    # An increment of what is not there begins at a default, in a Counter say: it makes nothing.
+    nothing_yet = first.before in _NOTHING_YET and not code.is_increment(*use.line)
     mine = first.thread
     if use.writes and not fresh:
         if nothing_yet and other.line == use.line and (checked or _in_order(first, use)):
@@ -279,6 +280,8 @@ def _common_function(first: Event, use: Event) -> tuple[Frame, Frame] | None:
     found = None
     for mine, its in zip(first.stack, use.stack, strict=False):
         if (mine.file, mine.function) != (its.file, its.function):
+            break
+        if not code.in_one_function(mine.file, mine.line, its.line):
             break
         found = mine, its
         if mine.line != its.line:

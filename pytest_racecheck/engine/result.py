@@ -73,7 +73,7 @@ def _add_diagnosis(failure: Failure, diagnosis: Diagnosis, recording: Recording 
     if recording is None:
         return
     alive = {thread.id for thread in failure.threads}
-    failure.threads += [thread for thread in _threads(recording) if thread.id not in alive]
+    failure.ended = [thread for thread in _threads(recording) if thread.id not in alive]
     for thread in failure.threads:
         if thread.id == "main" and recording.main_function:
             thread.function = recording.main_function
@@ -87,7 +87,7 @@ def _add_story(failure: Failure, recording: Recording, thrown_text: str) -> None
     if failure.kind == "deadlock":
         waiting = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]
         clash = find_lost_wake_up(trace, waiting)
-        stuck = [thread.id for thread in failure.threads if thread.state != "finished"]
+        stuck = [thread.id for thread in failure.threads]
         levels = deadlock_levels(trace, stuck, clash.accesses if clash else [])
     else:
         trace = with_calls(trace)

@@ -134,6 +134,7 @@ class Failure:
     headline uses. ``cause`` names the kind of deadlock or the pattern of a race ("lock-order cycle", "lost update").
     ``details`` are further whole sentences about the cause, ``advice`` what to do where that is certain.
     ``clash``: the accesses that the failure comes from, in the order in which they happened, all of ``clash_on``.
+    ``ended``: threads of a deadlock that had ended before, so that they are not among its ``threads``.
     ``raised``: the line that raised the exception, in the thread ``raised_in``.
     ``reproduced``: in how many of how many replays of ``token`` the test failed again.
     """
@@ -153,6 +154,7 @@ class Failure:
     advice: list[str] = field(default_factory=list)
     clash: list[AccessReport] = field(default_factory=list)
     clash_on: str = ""
+    ended: list[ThreadReport] = field(default_factory=list)
     raised: Frame | None = None
     raised_in: str = ""
 

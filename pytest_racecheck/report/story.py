@@ -47,7 +47,7 @@ def threads_of(failure: Failure, verbose: int) -> list[str]:
     """The threads with a part in the story, in the order of the report's list of threads."""
     level = _level(failure, verbose)
     active = {step.thread for step in failure.steps if step.level <= level}
-    known = [thread.id for thread in failure.threads if thread.id in active]
+    known = [thread.id for thread in (*failure.threads, *failure.ended) if thread.id in active]
     return known + [each for each in dict.fromkeys(s.thread for s in failure.steps) if each in active - {*known}]
 
 

@@ -164,7 +164,6 @@ class _Section:
         ]
 
     def _threads(self, threads: list[ThreadReport]) -> list[list[Line]]:
-        threads = [each for each in threads if each.state != "finished"]
         shown = threads if self.layout.verbose else threads[:_THREADS_SHOWN]
         return [*(self._thread(each) for each in shown), self._more(len(threads) - len(shown), "threads")]
 

@@ -23,7 +23,7 @@ def render_timeline(failure: Failure, width: int, verbose: int, symbols: Symbols
     if not failure.steps:
         return []
     told = entries(failure, verbose, symbols.arrow, symbols.dots)
-    threads = {each.id: each for each in failure.threads}
+    threads = {each.id: each for each in (*failure.threads, *failure.ended)}
     titles = {each: _title(each, threads.get(each)) for each in threads_of(failure, verbose)}
     gutter = len(str(max((entry.line for entry in told), default=0)))
     lane = min((width + _SEPARATOR) // max(len(titles), 1) - _SEPARATOR, _WIDEST_LANE)

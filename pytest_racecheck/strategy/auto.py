@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread, Ready
     from pytest_racecheck.strategy.base import Strategy
 
-#: So many runs in a row are directed at first.
-HEAD_START: Final = 8
+#: As long as no more runs than this are planned, the exhaustive search is likely to come to its end soon.
+_FEW: Final = 12
+
+#: So many runs are directed first, when there are more.
+_HEAD_START: Final = 8
 
 
 class Auto:
-    """Directed search for a start, then every other run as long as it has suspects; SURW most of the rest."""
+    """Exhaustive search if it may end soon; directed search; and then both and the portfolio in turns."""
 
     def __init__(self, random: Random, interleavings: int) -> None:
         self._budget = interleavings
@@ -34,6 +37,8 @@ class Auto:
         self._turns = cycle(each for other in others for each in (directed, other))
         self._proving = True
         self._runs = 0
+        self._searched = 0
+        self._head_start = _HEAD_START
         self._now: Strategy = self._directed
 
     @property
@@ -43,25 +48,34 @@ class Auto:
 
     @property
     def exhaustive(self) -> Exhaustive | None:
-        """The first strategy of all, as long as it may come to its end in time."""
+        """Until it has ended, or can't be expected to end in time; runs of others in between are part of it, too."""
+        return self._exhaustive if self._proving and self._may_end() else None
+
+    def _may_end(self) -> bool:
         search = self._exhaustive
-        if not self._proving or (search.finished and self._runs):
-            return None
-        pays = self._runs < self._budget // 8 or search.planned <= self._budget // 2 - self._runs
-        return search if pays else None
+        if search.finished:
+            return not self._runs
+        if search.planned <= self._budget // 2 - self._runs:
+            return True
+        return self._searched < self._budget // 8 and search.planned <= self._budget
 
     def begin(self) -> None:
-        """The next one."""
-        exhaustive = self.exhaustive
-        if exhaustive is not None:
-            self._now = exhaustive
-        else:
-            if self._proving:
-                self._proving = False
-                self._runs = 0
-            self._now = self._directed if self._runs < HEAD_START else next(self._turns)
+        """Whose turn it is."""
+        self._proving = self.exhaustive is not None
+        self._now = self._next()
         self._runs += 1
+        self._searched += self._now is self._exhaustive
         self._now.begin()
+
+    def _next(self) -> Strategy:
+        if self._proving and self._exhaustive.planned <= _FEW:
+            return self._exhaustive
+        if self._head_start:
+            self._head_start -= 1
+            return self._directed
+        if self._proving and self._runs % 2:
+            return self._exhaustive
+        return next(self._turns)
 
     def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
         """As the strategy of this run does."""

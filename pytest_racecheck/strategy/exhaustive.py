@@ -20,7 +20,8 @@ Deviations from the papers:
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine.dependence import footprint
 from pytest_racecheck.strategy.trace import Race, Trace
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
     from pytest_racecheck.strategy.trace import Event
 
 #: Choices that are kept, in all runs together, before the search gives up: it would take too much memory.
-MAX_NODES = 200_000
+MAX_NODES: Final = 200_000
+
+
+#: Races of a run with polling that are turned: each look is one with what it waits for, and there is no end to them.
+MOST_RACES: Final = 50
 
 
 class Node:
@@ -69,6 +74,13 @@ class _Watch(Trace):
         self.expected: ControlledThread | None = None
         #: The number of events when a sleeping thread went on: all that follows is equivalent to another run.
         self.redundant_from: int | None = None
+        #: A thread looked at the same thing again and again.
+        self.polls = False
+
+    @property
+    def last_index(self) -> int:
+        """The number of the last event that is worth a look; what threads wait for in the end comes after all."""
+        return len(self.events) if self.redundant_from is None else self.redundant_from - 1
 
     def after(self, thread: ControlledThread, touched: Footprint) -> None:
         if self.expected is not None:
@@ -219,6 +231,7 @@ class Exhaustive:
     def gave_way(self, thread: ControlledThread) -> None:
         """The scheduler switches by itself: no choice of the search."""
         self._watch.choice = -1
+        self._watch.polls = True
         self._watch.gaps.add(f"{thread.label} only polls, and there is no end to how often it may")
 
     def end(self, points: int) -> None:
@@ -233,9 +246,9 @@ class Exhaustive:
         self.gaps.update(f"{thread.label} still ran when the test ended" for thread in watch.unfinished())
         if not self._off_track:
             self.classes += watch.redundant_from is None
-            for race in watch.races():
-                if watch.redundant_from is None or race.second.index < watch.redundant_from:
-                    self._turn(race)
+            races = (race for race in watch.races() if race.second.index <= watch.last_index)
+            for race in islice(races, MOST_RACES if watch.polls else None):
+                self._turn(race)
         if self._nodes > MAX_NODES:
             self.gaps.add(f"more than {MAX_NODES} choices")
             self._planned.clear()
@@ -246,7 +259,8 @@ class Exhaustive:
         node = self._path[race.first.choice]
         events = self._watch.events
         first, second = race.first, race.second
-        rest = [event for event in events[first.index : second.index] if event.clock[first.thread] < first.first]
+        between = events[first.index : second.index]
+        rest = [event for event in between if event.clock[first.thread] < first.first and not event.attempt]
         rest.append(second)
         initials = [event.path for event in _initials(rest)]
         taken = node.sleep.union(node.children)

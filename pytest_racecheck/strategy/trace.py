@@ -31,7 +31,19 @@ class Event:
     says how many events of each thread happen before this one, itself included.
     """
 
-    __slots__ = ("blocking", "choice", "clock", "first", "footprint", "free", "index", "path", "seq", "thread")
+    __slots__ = (
+        "attempt",
+        "blocking",
+        "choice",
+        "clock",
+        "first",
+        "footprint",
+        "free",
+        "index",
+        "path",
+        "seq",
+        "thread",
+    )
 
     def __init__(self, thread: ControlledThread, footprint: Footprint, choice: int) -> None:
         self.thread: Final = thread.index
@@ -41,6 +53,8 @@ class Event:
         #: It could only go on because its resource was free; ``free`` says whether that was so right before it.
         self.blocking = False
         self.free = True
+        #: It did not happen: the thread had to wait, and may have given up in the end.
+        self.attempt = False
         self.index = 0
         self.seq = 0
         self.first = 0
@@ -65,7 +79,7 @@ class Trace:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.choice = -1
-        #: Threads that made the clock jump: they could go on whatever they had waited for.
+        #: Threads whose wait has run out: they can go on whether they get what they waited for or not.
         self._awake: set[int] = set()
         #: Between events, by the number of the event that follows: (parent, child) of a start, (thread, -1) of a wake.
         self._marks: list[tuple[int, int, int]] = []
@@ -84,6 +98,10 @@ class Trace:
         """An operation on anything but memory."""
         if hasattr(resource, "container") or thread.unwinding:
             return
+        if kind == "block" and thread.deadline is not None:
+            event = self._note(thread, footprint(thread))
+            event.blocking = event.attempt = True
+            return
         touched = footprint(thread, kind, resource)
         if touched is NOTHING:
             return
@@ -95,7 +113,7 @@ class Trace:
             event.free = False
         if kind in _BLOCKING:
             event.blocking = thread.index not in self._awake
-            self._awake.discard(thread.index)
+        self._awake.discard(thread.index)
 
     def access(self, thread: ControlledThread, access: Access, owner: object, key: object) -> None:
         """An access to memory."""
@@ -105,10 +123,14 @@ class Trace:
             self.gaps.add(f"what {access.site.source!r} is about can't be told ({_place(access.site)})")
         self._add(thread, footprint(thread, access.kind, access))
 
-    def _add(self, thread: ControlledThread, touched: Footprint) -> Event:
+    def _note(self, thread: ControlledThread, touched: Footprint) -> Event:
         event = Event(thread, touched, self.choice)
         event.index = len(self.events)
         self.events.append(event)
+        return event
+
+    def _add(self, thread: ControlledThread, touched: Footprint) -> Event:
+        event = self._note(thread, touched)
         if thread.atomic or not thread.switchable:
             self.compound = True
         self.after(thread, touched)
@@ -125,7 +147,8 @@ class Trace:
 
     def woken(self, thread: ControlledThread) -> None:
         """It comes after all that anyone did so far: while somebody could go on, its time was not up."""
-        self._awake.add(thread.index)
+        if thread.kind in _BLOCKING:
+            self._awake.add(thread.index)
         self._marks.append((len(self.events), thread.index, -1))
 
     def deadlock(self, threads: list[ControlledThread]) -> None:
@@ -150,7 +173,7 @@ class Trace:
     def races(self) -> Iterator[Race]:
         """All races of the run. To be called once, when it is over."""
         clocks: list[Clock] = [[0] * (1 + len(self._threads)) for _ in range(1 + len(self._threads))]
-        histories: dict[int, list[Event]] = {}
+        histories: dict[int, _History] = {}
         firsts: dict[tuple[int, int], int] = {}
         marks = iter([*self._marks, (len(self.events) + 1, 0, 0)])
         mark = next(marks)
@@ -162,9 +185,11 @@ class Trace:
             if event.choice >= 0:
                 event.first = firsts.setdefault((event.thread, event.choice), event.seq)
             yield from _races(event, clocks, histories)
+            if event.attempt:
+                continue
             for resource in (event.footprint.first, event.footprint.second):
                 if resource is not None:
-                    histories[id(resource)].append(event)
+                    histories[id(resource)].add(event)
             clocks[event.thread] = event.clock
         if not self._blocked:
             self.deadlock(self._threads)
@@ -176,7 +201,7 @@ class Trace:
             yield from _races(event, clocks, histories)
 
 
-def _races(event: Event, clocks: list[Clock], histories: dict[int, list[Event]]) -> Iterator[Race]:
+def _races(event: Event, clocks: list[Clock], histories: dict[int, _History]) -> Iterator[Race]:
     """The races that end in ``event``, whose clock is set here."""
     clock = clocks[event.thread]
     touched = event.footprint
@@ -184,10 +209,12 @@ def _races(event: Event, clocks: list[Clock], histories: dict[int, list[Event]])
     event.clock = clock.copy()
     for resource in (touched.first, touched.second):
         if resource is not None:
-            history = histories.setdefault(id(resource), [])
-            candidates += _reversible(history, event)
-            for other in _before(history, event):
+            history = histories.setdefault(id(resource), _History())
+            before = history.before(event)
+            for other in before:
                 event.clock[:] = map(max, event.clock, other.clock)
+            reversible = history.before(event, free_only=True) if event.blocking else before
+            candidates += [other for other in reversible if other.thread != event.thread]
     event.clock[event.thread] = event.seq
     for each in candidates:
         if each.choice >= 0 and clock[each.thread] < each.first and (event.blocking or _immediate(each, candidates)):
@@ -204,23 +231,40 @@ def _order(clocks: list[Clock], thread: int, child: int) -> None:
         clocks[thread][thread] = own
 
 
-def _before(history: list[Event], event: Event) -> Iterator[Event]:
-    """The latest events of ``history`` that ``event`` depends on, back to the one that all the earlier ones precede."""
-    touched = event.footprint
-    for other in reversed(history):
-        its = other.footprint
-        if not touched.conflicts(its):
-            continue
-        yield other
-        if not its.reads and (its.item is None or its.item == touched.item):
-            return
+class _History:
+    """The events so far on one thing: those that only look at it apart, since there may be very many."""
 
+    __slots__ = ("looks", "writes")
 
-def _reversible(history: list[Event], event: Event) -> list[Event]:
-    """The latest events of ``history`` that depend on ``event`` and that it could have come before."""
-    if event.blocking:
-        history = [other for other in history if other.free]
-    return [other for other in _before(history, event) if other.thread != event.thread]
+    def __init__(self) -> None:
+        self.looks: list[Event] = []
+        self.writes: list[Event] = []
+
+    def add(self, event: Event) -> None:
+        """One more."""
+        (self.looks if event.footprint.reads else self.writes).append(event)
+
+    def before(self, event: Event, free_only: bool = False) -> list[Event]:
+        """The latest events that ``event`` depends on, back to the one that all earlier ones precede.
+
+        ``free_only``: as if there had been none but those that found the thing free.
+        """
+        touched = event.footprint
+        found = []
+        start = -1
+        for write in reversed(self.writes):
+            if touched.conflicts(write.footprint) and (write.free or not free_only):
+                found.append(write)
+                if write.footprint.item in (None, touched.item):
+                    start = write.index
+                    break
+        if not touched.reads:
+            for look in reversed(self.looks):
+                if look.index < start:
+                    break
+                if touched.conflicts(look.footprint) and (look.free or not free_only):
+                    found.append(look)
+        return found
 
 
 def _immediate(event: Event, candidates: list[Event]) -> bool:

@@ -179,7 +179,8 @@ def test_order_violation(program: Program, thrown: str, text: str, before: str |
 
 
 @source(
-    "def f(self):\n    if not self.x:\n        with self.c:\n            self.c.wait()\n\ndef g(self):\n    self.x = True\n"
+    "def f(self):\n    if not self.x:\n        with self.c:\n            self.c.wait()\n\n"
+    "def g(self):\n    self.x = True\n"
 )
 def test_lost_wake_up(program: Program) -> None:
     look = program.at("if", "self.x", "T1", "read", before="False")
@@ -271,6 +272,7 @@ NAMES = {
     "iterate_list_while_removing": "iterate while mutating",
     "lazy_singleton": "double initialisation",
     "lost_update_attribute": "lost update",
+    "lost_update_counter_class": "lost update",
     "lost_update_dict_item": "lost update",
     "lost_update_global": "lost update",
     "lost_update_nonlocal": "lost update",
@@ -280,7 +282,6 @@ NAMES = {
     "split_critical_section": "lost update",
     "torn_pair": "",
     "two_stage_locking": "atomicity over two locks",
-    "wrong_lock": "",
 }
 
 

@@ -375,7 +375,7 @@ def test_more_with_v_and_all_with_vv() -> None:
     first = steps()[3]
     long = dataclasses.replace(
         RACE,
-        steps=[dataclasses.replace(first, n=n, line=n, resource=f"step {n}.") for n in range(1000)],
+        steps=[dataclasses.replace(first, n=n, line=n + 1, resource=f"step {n}.") for n in range(1000)],
         preemptions=RACE.preemptions * 30,
         threads=[worker(n) for n in range(50)],
     )

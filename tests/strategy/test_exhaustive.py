@@ -1,0 +1,400 @@
+"""The exhaustive search runs every class of equivalent interleavings once, and says so only if that is true."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from pytest_racecheck.engine.runner import Runner
+from pytest_racecheck.settings import Settings
+from pytest_racecheck.strategy.exhaustive import Exhaustive
+from tests.engine import small_programs
+from tests.engine.small_programs import Outcome, Program, number_of_interleavings, outcomes, programs
+
+if TYPE_CHECKING:
+    from tests.conftest import Engine
+
+MOST = 2_000
+
+many = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
+
+
+class Box:
+    def __init__(self) -> None:
+        self.value = 0
+        self.lock = threading.Lock()
+
+
+# --- exact numbers
+
+
+def proved(engine: Engine, *functions: Callable[[], object] | Any, fresh: Callable[[], Any] | None = None) -> int:
+    """The number of inequivalent interleavings of the functions, which all must pass."""
+
+    def body() -> None:
+        made = () if fresh is None else (fresh(),)
+        engine.together(*((lambda function=function: function(*made)) for function in functions))
+
+    explored = engine.explore(body, strategy="exhaustive", interleavings=MOST)
+    assert explored.verdict == "proved", explored.result.notes
+    assert explored.result.exhaustive
+    return explored.result.distinct
+
+
+def locked(box: Box) -> None:
+    with box.lock:
+        box.value += 1
+
+
+def unlocked(box: Box) -> None:
+    box.value += 1
+
+
+def look(box: Box) -> int:
+    return box.value
+
+
+@pytest.mark.parametrize(("threads", "classes"), [(1, 1), (2, 2), (3, 6), (4, 24)])
+def test_a_locked_counter_has_as_many_classes_as_orders(engine: Engine, threads: int, classes: int) -> None:
+    assert proved(engine, *[locked] * threads, fresh=Box) == classes
+
+
+def test_read_then_write_by_two_threads_has_four(engine: Engine) -> None:
+    assert proved(engine, unlocked, unlocked, fresh=Box) == 4
+
+
+def test_readers_have_one(engine: Engine) -> None:
+    assert proved(engine, look, look, look, fresh=Box) == 1
+
+
+def test_independent_objects_have_one(engine: Engine) -> None:
+    def body() -> None:
+        one, other = Box(), Box()
+        engine.together(lambda: unlocked(one), lambda: unlocked(other))
+
+    explored = engine.explore(body, strategy="exhaustive")
+    assert (explored.verdict, explored.result.distinct) == ("proved", 1)
+
+
+def test_items_of_a_list_are_independent_but_appending_is_not(engine: Engine) -> None:
+    def store(place: int) -> Callable[[list[int]], None]:
+        def write(results: list[int]) -> None:
+            results[place] = place
+
+        return write
+
+    def append(results: list[int]) -> None:
+        results.append(1)
+
+    assert proved(engine, *map(store, range(3)), fresh=lambda: [0] * 3) == 1
+    assert proved(engine, append, append, append, fresh=list) == 6
+
+
+def test_new_keys_of_a_dict_have_an_order_and_old_ones_have_not(engine: Engine) -> None:
+    def store(key: int) -> Callable[[dict[int, int]], None]:
+        def write(results: dict[int, int]) -> None:
+            results[key] = key
+
+        return write
+
+    assert proved(engine, store(1), store(2), fresh=lambda: {1: 0, 2: 0}) == 1
+    assert proved(engine, store(1), store(2), fresh=dict) == 2
+
+
+def test_an_event_is_seen_before_or_after_it_is_set(engine: Engine) -> None:
+    seen = set()
+
+    def body() -> None:
+        event = threading.Event()
+        engine.together(lambda: seen.add(event.is_set()), event.set)
+
+    explored = engine.explore(body, strategy="exhaustive")
+    assert (explored.verdict, explored.result.distinct, seen) == ("proved", 2, {False, True})
+
+
+def test_equal_deadlines_are_a_choice(engine: Engine) -> None:
+    def sleepy(box: Box) -> None:
+        time.sleep(1)
+        locked(box)
+
+    assert proved(engine, sleepy, sleepy, sleepy, fresh=Box) == 6
+
+
+def test_who_of_several_waiters_wakes_up_first_is_a_choice(engine: Engine) -> None:
+    orders = set()
+
+    def body() -> None:
+        condition, order = threading.Condition(), []
+        ready = []
+
+        def wait(name: str) -> None:
+            with condition:
+                while not ready:
+                    condition.wait()
+                order.append(name)
+
+        def wake() -> None:
+            with condition:
+                ready.append(1)
+                condition.notify_all()
+
+        engine.together(lambda: wait("a"), lambda: wait("b"), wake)
+        orders.add("".join(order))
+
+    assert engine.explore(body, strategy="exhaustive", interleavings=MOST).verdict == "proved"
+    assert orders == {"ab", "ba"}
+
+
+def test_who_backs_off_in_time_is_a_choice(engine: Engine) -> None:
+    counts = set()
+
+    def body() -> None:
+        first, second, backed_off = threading.Lock(), threading.Lock(), []
+
+        def take(one: threading.Lock, other: threading.Lock) -> None:
+            with one:
+                if other.acquire(timeout=2):
+                    other.release()
+                else:
+                    backed_off.append(1)
+
+        engine.together(lambda: take(first, second), lambda: take(second, first))
+        counts.add(len(backed_off))
+
+    assert engine.explore(body, strategy="exhaustive", interleavings=MOST).verdict == "proved"
+    assert counts == {0, 1, 2}
+
+
+def test_queues_come_to_an_end(engine: Engine) -> None:
+    def body() -> None:
+        pipe: queue.Queue[int] = queue.Queue()
+        engine.together(lambda: pipe.put(1), pipe.get, lambda: pipe.put(2), pipe.get)
+
+    assert engine.explore(body, strategy="exhaustive", interleavings=MOST).verdict == "proved"
+
+
+def test_simple_bugs_come_first(engine: Engine) -> None:
+    def body() -> None:
+        box = Box()
+        engine.together(lambda: unlocked(box), lambda: unlocked(box), lambda: unlocked(box))
+        assert box.value == 3
+
+    explored = engine.explore(body, strategy="exhaustive")
+    assert explored.verdict == "race"
+    assert explored.result.first_failure is not None
+    assert explored.result.first_failure <= 3
+
+
+def test_the_budget_ends_it_without_a_proof(engine: Engine) -> None:
+    def body() -> None:
+        box = Box()
+        engine.together(*[lambda: locked(box)] * 4)
+
+    explored = engine.explore(body, strategy="exhaustive", interleavings=20)
+    assert (explored.verdict, explored.result.exhaustive) == ("passed", False)
+
+
+# --- what is no proof
+
+
+def gaps_of(engine: Engine, body: Callable[[], object]) -> str:
+    explored = engine.explore(body, strategy="exhaustive", interleavings=MOST)
+    assert explored.verdict == "passed"
+    return " ".join(explored.result.notes)
+
+
+def test_unknown_c_code_is_no_base_for_a_proof(engine: Engine) -> None:
+    import json
+
+    def body() -> None:
+        table = {"a": 1}
+        engine.together(lambda: json.dumps(table), lambda: table.update(a=2))
+
+    assert "calls dumps, which racecheck can't see into" in gaps_of(engine, body)
+
+
+def test_a_thread_that_still_runs_at_the_end_is_none(engine: Engine) -> None:
+    def body() -> None:
+        box = Box()
+        threading.Thread(target=lambda: locked(box), daemon=True).start()
+        locked(box)
+
+    assert "still ran when the test ended" in gaps_of(engine, body)
+
+
+def test_polling_is_none(engine: Engine) -> None:
+    def body() -> None:
+        done: list[int] = []
+
+        def wait() -> None:
+            while not done:
+                pass
+
+        engine.together(wait, lambda: done.append(1))
+
+    explored = engine.explore(body, strategy="exhaustive", interleavings=50)
+    assert explored.verdict == "passed"
+
+
+def test_two_clocks_are_none(engine: Engine) -> None:
+    def body() -> None:
+        engine.together(time.monotonic, time.monotonic)
+
+    assert "more than one thread looks at the clock" in gaps_of(engine, body)
+
+
+def test_an_atomic_block_is_one_step(engine: Engine) -> None:
+    from pytest_racecheck.engine.api import RunApi
+
+    api = RunApi(0)
+
+    def body() -> None:
+        box = Box()
+
+        def increment() -> None:
+            with api.atomic():
+                unlocked(box)
+
+        engine.together(increment, increment, increment)
+        assert box.value == 3
+
+    explored = engine.explore(body, strategy="exhaustive", interleavings=MOST)
+    assert explored.verdict in ("proved", "passed")
+    assert explored.error is None
+
+
+# --- random programs against brute force
+
+
+class _World:
+    """Carries a program out; knows where it stopped, even if that is a deadlock."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.outcome: Callable[[], Outcome]
+
+    def set_up(self) -> None: ...
+
+    def tear_down(self) -> None: ...
+
+    def is_outcome(self, exc: BaseException) -> bool:
+        return isinstance(exc, KeyboardInterrupt)
+
+    def call(self) -> None:
+        shared = small_programs._Shared()
+        seen: list[list[int]] = [[] for _ in self._program]
+        done: list[list[int]] = [[] for _ in self._program]
+
+        def outcome() -> Outcome:
+            blocked = tuple(number + 1 for number, ended in enumerate(done) if not ended)
+            return Outcome((shared.x, shared.y), tuple(map(tuple, seen)), blocked)
+
+        self.outcome = outcome
+
+        def work(number: int) -> None:
+            for place, step in enumerate(self._program[number]):
+                small_programs._ACTIONS[step](shared, seen[number], small_programs.written(number, place))
+            done[number].append(1)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(len(self._program))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def explore_all(program: Program) -> tuple[set[Outcome], int, set[str]]:
+    """All outcomes, deadlocks too; the number of classes; what speaks against a proof."""
+    world = _World(program)
+    runner = Runner(Settings(timeout=10.0), world, 0)
+    search, known, found = Exhaustive(), -1, set()
+    runner.open()
+    try:
+        for _ in range(MOST):
+            runner.begin(search)
+            run = runner.call(set_up=True)
+            assert run.kind in ("passed", "deadlock")
+            with runner.suspended():
+                found.add(world.outcome())
+            runner.unwind()
+            runner.tear_down()
+            runner.end()
+            if run.known != known:
+                known = run.known
+                found.clear()
+                search.restart()
+            elif search.finished:
+                return found, search.classes, search.gaps
+    finally:
+        runner.close()
+    raise AssertionError("comes to no end")
+
+
+def number_of_classes(program: Program) -> int:
+    """Mazurkiewicz traces, counted by brute force: runs that differ in the order of dependent steps."""
+    micro = [small_programs._micro_steps(thread) for thread in program]
+    start = small_programs._State((0,) * len(program), (0, 0), ((),) * len(program), (0,) * len(program), (-1, -1))
+    classes = set()
+
+    def go_on(state: Any, history: tuple[tuple[str, int, int, int, bool], ...]) -> None:
+        enabled = small_programs._enabled(state, micro)
+        if not enabled:
+            classes.add(_canonical(history))
+        for n in enabled:
+            kind, which, _ = step = micro[n][state.at[n]]
+            kept = "lock" if kind in ("acquire", "release") else "attribute"
+            entry = (kept, which, n, state.at[n], kind in ("read", "load"))
+            go_on(small_programs._step(state, n, step), (*history, entry))
+
+    go_on(start, ())
+    return len(classes)
+
+
+def _canonical(history: tuple[tuple[str, int, int, int, bool], ...]) -> object:
+    """For each thing, its writes in their order, with the reads between them in none."""
+    orders: dict[tuple[str, int], list[Any]] = {}
+    for kept, which, n, at, reads in history:
+        order = orders.setdefault((kept, which), [set()])
+        if reads:
+            order[-1].add((n, at))
+        else:
+            order += [(n, at), set()]
+    return frozenset((thing, tuple(map(_frozen, order))) for thing, order in orders.items())
+
+
+def _frozen(entry: object) -> object:
+    return frozenset(entry) if isinstance(entry, set) else entry
+
+
+@many
+@given(program=programs())
+def test_it_finds_what_brute_force_finds_and_each_class_once(program: Program) -> None:
+    if number_of_interleavings(program) > 3_000:
+        return
+    found, classes, gaps = explore_all(program)
+    assert found == outcomes(program)
+    assert classes == number_of_classes(program)
+    assert not gaps
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        # A thread that only has to begin, asleep, must not hide that it never did.
+        ((("write", "x"),), (("write", "y"), ("read", "x"), ("read", "x")), (("acquire", "b"), ("read", "y"))),
+        # The second thread never runs in the first run: what it waits for at the end could have been its own.
+        ((("acquire", "a"), ("acquire", "a"), ("read", "y")), (("acquire", "a"), ("release", "a"))),
+    ],
+)
+def test_programs_that_earlier_versions_got_wrong(program: Program) -> None:
+    found, classes, _ = explore_all(program)
+    assert found == outcomes(program)
+    assert classes == number_of_classes(program)
