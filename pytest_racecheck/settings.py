@@ -25,8 +25,9 @@ class Settings:
     """Everything the engine has to know about how to explore one test.
 
     ``timeout`` is in real seconds for one interleaving; ``max_points`` limits the scheduling points of one
-    interleaving. ``threads``: run the test body itself in so many threads at once. ``include`` and ``exclude`` hold
-    module name prefixes or path patterns. ``replay`` is the token of the one schedule to run, instead of a search.
+    interleaving, ``shrink`` the real seconds for making a failing schedule simpler. ``threads``: run the test body
+    itself in so many threads at once. ``include`` and ``exclude`` hold module name prefixes or path patterns.
+    ``replay`` is the token of the one schedule to run, instead of a search.
     """
 
     interleavings: int = 200
@@ -39,6 +40,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     model: str = "python"
     max_points: int = 1_000_000
+    shrink: float = 1.5
 
 
 class Argument(NamedTuple):
@@ -102,6 +104,7 @@ ARGUMENTS: Final[Mapping[str, Argument]] = {
     "exclude": Argument(_SCOPE, _texts, str),
     "model": Argument(f"one of {', '.join(MODELS)}", _one_of(*MODELS), str),
     "max_points": Argument(_COUNT, _count, int),
+    "shrink": Argument("a number of seconds above 0", _seconds, float),
 }
 
 #: The arguments of ``@pytest.mark.race``, in the order in which they are shown.

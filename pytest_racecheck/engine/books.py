@@ -22,6 +22,8 @@ class Search:
         self.cut = 0
         self.uncontrolled: set[str] = set()
         self.reproduced = (1, 1)
+        #: Where two replays of the failure first differed, in words.
+        self.divergence = ""
         self.last: Run
         #: The last run showed that more operations are scheduling points than were known before.
         self.learnt = False

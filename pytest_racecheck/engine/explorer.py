@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_racecheck import strategy
 from pytest_racecheck.engine.api import RunApi
 from pytest_racecheck.engine.books import Search
+from pytest_racecheck.engine.divergence import first_difference
 from pytest_racecheck.engine.errors import (
     DeadlockFailure,
     HangFailure,
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 #: A failure is replayed so often before it is reported.
 REPLAYS: Final = 10
-
-#: Real seconds for making a failing schedule simpler.
-SHRINK_SECONDS: Final = 1.5
 
 
 class Explorer:
@@ -228,6 +226,9 @@ class Explorer:
         recorded = self._replay(Replay(schedule), Recording())
         same += recorded.same_failure(run)
         search.reproduced = (same, REPLAYS)
+        if not same:
+            again = self._replay(Replay(schedule), Recording())
+            search.divergence = first_difference(recorded.recording, again.recording)
         return recorded if recorded.same_failure(run) else run
 
     def _minimise(self, run: Run) -> Schedule:
@@ -241,7 +242,7 @@ class Explorer:
             return Candidate(again.schedule, again.preemptions, tuple(tracking.choices))
 
         first = attempt(run.schedule)
-        return run.schedule if first is None else minimise(first, attempt, SHRINK_SECONDS).schedule
+        return run.schedule if first is None else minimise(first, attempt, self._settings.shrink).schedule
 
     def _replay(self, strategy: Replay, recording: Recording | None = None) -> Run:
         return self._run(lambda: self._runner.begin(strategy, patient=True, recording=recording))
@@ -317,8 +318,9 @@ class Explorer:
         if verdict == "nondeterministic":
             failure = NondeterministicFailure(
                 f"interleaving {search.done - 1} failed with {type(run.error).__name__}: {run.error}; replaying its "
-                f"schedule {REPLAYS} times did not show that again. The usual causes: state that survives from one "
-                "interleaving to the next (a module-level cache, a singleton), a clock or random numbers outside "
+                f"schedule {REPLAYS} times did not show that again{search.divergence}. The usual causes: state that "
+                "survives from one interleaving to the next (a module-level cache, a singleton), a clock or random "
+                "numbers outside "
                 "racecheck's control, the order of a set, a thread that it does not control"
             )
             failure.__cause__ = run.error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -48,8 +49,13 @@ class Run:
             return False
         if self.kind == "deadlock":
             mine, its = self.diagnosis, other.diagnosis
-            return mine is not None and its is not None and mine.kind == its.kind
+            return mine is not None and its is not None and _cycle(mine) == _cycle(its)
         return type(self.error) is type(other.error) and _place(self.error) == _place(other.error)
+
+
+def _cycle(diagnosis: Diagnosis) -> tuple[str, list[str]]:
+    """What a deadlock is about, whichever of the threads is called T1."""
+    return diagnosis.kind, sorted(re.sub(r"\b(T[\d.]+|main)\b", "", part) for part in diagnosis.cycle.split(";"))
 
 
 def _place(error: BaseException | None) -> tuple[str, int] | None:

@@ -46,6 +46,8 @@ OPTIONS: Final = (
            "modules (prefixes of their names) or paths (patterns) to instrument besides the usual ones"),
     Option("exclude", None, "racecheck_exclude", "", "linelist",
            "modules or paths not to instrument"),
+    Option("shrink", None, "racecheck_shrink", "SECONDS", "float",
+           "real seconds for making a failing schedule simpler"),
     Option("max_points", None, "racecheck_max_points", "N", "int",
            "scheduling points after which an interleaving is cut off"),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.strategy.groups import Groups
+from pytest_racecheck.strategy.tally import ALL, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -28,41 +28,34 @@ if TYPE_CHECKING:
 #: Steps of this fraction of a turn come near every point of the circle soonest (the golden ratio).
 _GOLDEN: Final = 0.6180339887498949
 
-#: Stands for the group of all operations.
-_ALL: Final = "everything"
-
-#: Numbers of operations are means over so many runs, about.
-MEMORY: Final = 20
-
 
 class Surw:
     """Learns from run to run; the first one is a walk by random priorities."""
 
-    observer = None
     exhaustive = None
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._groups = Groups()
-        #: How many operations of a group each thread, by path, does in a run: the mean so far, and of how many runs.
-        self._means: dict[Hashable, dict[str, tuple[float, int]]] = {}
+        self._tally = Tally()
         self._bag: list[Hashable] = []
         self._turns: dict[Hashable, float] = {}
-        self._begin(_ALL)
+        self._begin(ALL)
+
+    @property
+    def observer(self) -> Tally:
+        """Counts the operations of every run."""
+        return self._tally
 
     def begin(self) -> None:
         """Settles what is interesting in this run."""
-        self._groups.begin()
+        self._tally.begin()
         if not self._bag:
-            self._bag = [_ALL, *filter(self._groups.matters, self._means)]
+            self._bag = self._tally.candidates()
             self._random.shuffle(self._bag)
-        self._begin(self._groups.now(self._bag.pop()))
+        self._begin(self._bag.pop())
 
     def _begin(self, group: Hashable) -> None:
         self._group = group
-        #: How many interesting operations are still to come.
-        self._left = {path: mean for path, (mean, _) in self._means.get(group, {}).items()}
-        self._done: dict[Hashable, dict[str, int]] = {_ALL: {}}
         self._threads: dict[str, ControlledThread] = {}
         #: The operation that a thread's priority was drawn for.
         self._drawn: dict[ControlledThread, int] = {}
@@ -87,37 +80,34 @@ class Surw:
                 self._held.clear()
                 self._intended = self._draw(ready)
                 continue
-            group = self._groups.of(chosen)
-            if group is None or self._may_go(chosen, group, ready):
-                self._note(chosen, group)
+            if self._may_go(chosen, ready):
                 return chosen
             self._held.add(chosen)
 
-    def _may_go(self, thread: ControlledThread, group: Hashable, ready: Ready) -> bool:
-        if not self._is_interesting(group):
+    def _may_go(self, thread: ControlledThread, ready: Ready) -> bool:
+        if not self._is_interesting(thread):
             return True
         if self._intended is None:
             self._intended = self._draw(ready)
         if self._present(self._intended) is not thread:
             return False
-        self._left[thread.path] = self._left.get(thread.path, 0) - 1
         self._intended = None
         self._held.clear()
         return True
 
-    def _is_interesting(self, group: Hashable) -> bool:
-        return group is not None and (self._group is _ALL or self._groups.now(self._group) == group)
+    def _is_interesting(self, thread: ControlledThread) -> bool:
+        group = self._tally.groups.of(thread)
+        return group is not None and (self._group is ALL or self._tally.groups.now(self._group) == group)
 
     def _draw(self, ready: Ready) -> str:
         """Who does an interesting operation next, by path."""
         weights = {}
-        for path, left in self._left.items():
-            if left > 0:
-                thread = self._present(path)
-                if thread is not None and thread.slot >= 0:
-                    weights[path] = left
+        for path, left in self._tally.left(self._tally.groups.now(self._group)):
+            thread = self._present(path)
+            if thread is not None and thread.slot >= 0:
+                weights[path] = left
         for thread in ready:
-            if self._is_interesting(self._groups.of(thread)):
+            if self._is_interesting(thread):
                 weights[thread.path] = max(1.0, weights.get(thread.path, 0.0))
         chance = self._chance() * sum(weights.values())
         path = ""
@@ -142,13 +132,6 @@ class Surw:
             path = path.rpartition(".")[0]
         return self._threads.get(path)
 
-    def _note(self, thread: ControlledThread, group: Hashable) -> None:
-        if group is not None:
-            self._groups.note(group, thread)
-            for each in (group, _ALL):
-                done = self._done.setdefault(each, {})
-                done[thread.path] = done.get(thread.path, 0) + 1
-
     def naps(self, thread: ControlledThread) -> bool:
         """A sleeping thread waits until nothing else can run."""
         return False
@@ -164,15 +147,7 @@ class Surw:
 
     def end(self, points: int) -> None:
         """Learns how many operations of each group the threads do."""
-        self._means = {group: means for group, means in self._means.items() if self._groups.is_current(group)}
-        for group in self._done:
-            self._means.setdefault(self._groups.now(group), {})
-        for group, means in self._means.items():
-            done = self._done.get(group, {})
-            for path in self._threads:
-                mean, runs = means.get(path, (0.0, 0))
-                runs = min(runs + 1, MEMORY)
-                means[path] = (mean + (done.get(path, 0) - mean) / runs, runs)
+        self._tally.end()
 
 
 def _priority(thread: ControlledThread) -> float:

@@ -11,6 +11,7 @@ from pytest_racecheck.engine import current
 from pytest_racecheck.engine.operation import Access
 from pytest_racecheck.engine.places import current_site
 from pytest_racecheck.strategy.groups import Groups
+from pytest_racecheck.strategy.tally import IN_VAIN
 from pytest_racecheck.strategy.watch import Watch
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread
 
 Place = Any
-
-#: Operations that only show that the one that was meant has to wait, or that it was waited for too long.
-_IN_VAIN: Final = frozenset(("block", "timeout"))
 
 #: So many threads are held at a place one by one, each in a run of its own; most often all others do the same.
 _THREADS: Final = 3
@@ -108,7 +106,7 @@ class Suspects(Watch):
             return
         self.arrives(thread)
         place = self.place(thread)
-        if place is None or kind in _IN_VAIN:
+        if place is None or kind in IN_VAIN:
             return
         group = self._group_of[place] = self._groups.of(thread)
         self._groups.note(group, thread)

@@ -1,0 +1,27 @@
+"""Where two runs of one schedule first differ: what is not determined by the schedule shows there."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_racecheck.detect.events import Event
+    from pytest_racecheck.engine.recorder import Recording
+
+
+def first_difference(one: Recording | None, other: Recording | None) -> str:
+    """A clause to go on with in a sentence about a replay, empty when the two runs are alike."""
+    if one is None or other is None:
+        return ""
+    for first, second in zip_longest(one.events, other.events):
+        if first is None or second is None or _what(first) != _what(second):
+            event = first or second
+            site = event.site
+            where = f" `{site.source}` at {site.file}:{site.line}" if site is not None else ""
+            return f", and two of the replays first differ at the {event.kind}{where} ({event.thread})"
+    return ""
+
+
+def _what(event: Event) -> tuple[object, ...]:
+    return event.thread, event.kind, event.site, event.item, event.before

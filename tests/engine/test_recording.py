@@ -1,0 +1,215 @@
+"""What a recorded run tells: names, values, reasons; and that it stays whole whatever the values are."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
+from pytest_racecheck.engine.recorder import duration
+
+if TYPE_CHECKING:
+    from pytest_racecheck.report.model import Failure, Step
+    from tests.conftest import Engine
+
+
+class Account:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.balance = 100
+
+    def withdraw(self, amount: int) -> None:
+        if self.balance >= amount:
+            time.sleep(1)
+            with self.lock:
+                self.balance -= amount
+
+
+def overdrawn(engine: Engine) -> Failure:
+    def body() -> None:
+        account = Account()
+        engine.together(lambda: account.withdraw(80), lambda: account.withdraw(70))
+        assert account.balance >= 0
+
+    return engine.explore(body).failure
+
+
+def story(failure: Failure) -> list[Step]:
+    return [step for step in failure.steps if step.level == 0]
+
+
+def test_names_values_and_reasons(engine: Engine) -> None:
+    failure = overdrawn(engine)
+    steps = story(failure)
+    assert {step.resource for step in steps if step.operation in ("read", "write")} == {"account.balance"}
+    assert {step.resource for step in steps if step.operation in ("acquire", "release")} == {"account.lock"}
+    writes = [(step.before, step.after, step.holds) for step in steps if step.operation == "write"]
+    assert writes[0][0] == "100"
+    assert writes[1][0] == writes[0][1]
+    assert all(holds == ["account.lock"] for _, _, holds in writes)
+    assert "sleeps 1 s" in {step.switch for step in steps}
+    check = next(step for step in steps if step.operation == "read")
+    assert check.code == "if self.balance >= amount:"
+    assert check.code[check.mark_start : check.mark_end] == "self.balance"
+    assert (failure.cause, failure.clash_on) == ("check-then-act", "account.balance")
+    assert failure.raised is not None
+    assert failure.raised.source == "assert account.balance >= 0"
+    main = next(thread for thread in failure.threads if thread.id == "main")
+    assert main.function == "test_names_values_and_reasons"
+
+
+def test_variables_of_an_enclosing_function_have_values(engine: Engine) -> None:
+    def body() -> None:
+        count = 0
+
+        def increment() -> None:
+            nonlocal count
+            count += 1
+
+        engine.together(increment, increment)
+        assert count == 2
+
+    failure = engine.explore(body).failure
+    assert [(step.before, step.after) for step in story(failure) if step.operation == "write"] == [
+        ("0", "1"),
+        ("1", "1"),
+    ]
+    assert failure.cause == "lost update"
+
+
+def test_a_wait_names_what_it_waits_for(engine: Engine) -> None:
+    def body() -> None:
+        ready = threading.Event()
+        lock = threading.Lock()
+
+        def waits() -> None:
+            with lock:
+                ready.wait()
+
+        def sets() -> None:
+            with lock:
+                ready.set()
+
+        engine.together(waits, sets)
+
+    reasons = {step.switch for step in engine.explore(body).failure.steps}
+    assert "waits for event ready" in reasons
+    assert "blocked on lock held by T1" in reasons
+
+
+class Meta(type):
+    def __getattribute__(cls, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        raise RuntimeError
+
+
+class Hostile(metaclass=Meta):
+    def __init__(self, depth: int = 1) -> None:
+        object.__setattr__(self, "value", Hostile(depth - 1) if depth else 0)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "value":
+            return object.__getattribute__(self, name)
+        raise RuntimeError(name)
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_hostile_objects_do_not_disturb_the_run(engine: Engine) -> None:
+    def body() -> None:
+        thing = Hostile()
+        marks = []
+
+        def change() -> None:
+            before = thing.value
+            object.__setattr__(thing, "value", Hostile())
+            thing.value = before
+            marks.append(len(marks))
+
+        engine.together(change, change)
+        assert marks == []
+
+    explored = engine.explore(body)
+    assert explored.verdict == "serial-failure"
+    assert isinstance(explored.error, AssertionError)
+    assert any(step.source == "thing.value" for step in explored.failure.steps)
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_an_exception_without_a_text_is_reported(engine: Engine) -> None:
+    def body() -> None:
+        raise MuteError
+
+    failure = engine.explore(body).failure
+    assert (failure.exception, failure.message) == ("MuteError", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1, "1"),
+        (None, "None"),
+        ([1, "a"], "[1, 'a']"),
+        (deque([1]), "deque([1])"),
+        (OrderedDict(a=1), "{'a': 1}"),
+        (10**5000, "<int of 16610 bits>"),
+        ([10**5000], "<list of 1>"),
+        (b"x" * 10**6, "<bytes, 1,000,000 of them>"),
+        ({1: Hostile()}, "<dict of 1>"),
+        (Hostile(), "<Hostile>"),
+        (Hostile, "class Hostile"),
+        (threading, "module threading"),
+    ],
+    ids=lambda value: "",
+)
+def test_values_are_shown_without_asking_them(value: object, text: str) -> None:
+    assert show(value) == text
+
+
+def test_long_values_are_cut() -> None:
+    assert len(show("x" * 10**6)) <= 60
+    assert len(show(list(range(40)))) < 60
+    assert show([list(range(1000))]) == "<list of 1>"
+
+
+def test_items_are_shown_or_missing() -> None:
+    assert show_item({"a": 1}, "a") == "1"
+    assert show_item({"a": 1}, "b") == "missing"
+    assert show_item([1], 0) == "1"
+    assert show_item([1], 5) == "missing"
+    assert show_item({1}, 1) is None
+    assert show_item({}, []) is None
+
+
+def test_attributes_that_run_code_are_not_looked_at() -> None:
+    class WithProperty:
+        @property
+        def value(self) -> int:
+            raise RuntimeError
+
+    access: Any = type("A", (), {"container": False, "name": "value"})
+    assert peek(WithProperty(), access, None) is MISSING
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [(10**9, "1 s"), (1_500_000_000, "1.5 s"), (50_000_000, "50 ms"), (2000, "2 us"), (5, "5 ns")],
+)
+def test_durations_are_short(nanoseconds: int, text: str) -> None:
+    assert duration(nanoseconds) == text
