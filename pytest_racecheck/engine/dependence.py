@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pytest_racecheck.engine.operation import MEMORY
+
 if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.thread import ControlledThread
@@ -16,9 +18,6 @@ _NOTHING: Final = frozenset(("begin", "start", "sleep", "block"))
 
 #: Operations on synchronisation objects that leave them as they are.
 _LOOKS: Final = frozenset(("read", "join", "timeout"))
-
-#: Operations on memory: what they touch is a location, not the resource, which is a place in the code.
-_MEMORY: Final = frozenset(("read", "write", "update"))
 
 
 class Footprint(NamedTuple):
@@ -59,7 +58,8 @@ def footprint(thread: ControlledThread, kind: Kind | None = None, resource: obje
         resource = thread.resource
     if kind in _NOTHING:
         return NOTHING
-    if kind in _MEMORY and hasattr(resource, "container"):
+    # Of an access to memory, the resource is a place in the code.
+    if kind in MEMORY and hasattr(resource, "container"):
         return Footprint(thread.location, thread.also, kind == "read", thread.item)
     if kind == "end":
         return Footprint(thread, None, False)

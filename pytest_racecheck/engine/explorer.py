@@ -10,6 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck import strategy
+from pytest_racecheck.engine import under_gil
 from pytest_racecheck.engine.api import RunApi
 from pytest_racecheck.engine.books import Search
 from pytest_racecheck.engine.divergence import first_difference
@@ -24,7 +25,7 @@ from pytest_racecheck.engine.recorder import Recording
 from pytest_racecheck.engine.result import build_failure
 from pytest_racecheck.engine.runner import Runner, World
 from pytest_racecheck.engine.schedule import decode
-from pytest_racecheck.report.model import Failure, TestResult, Verdict
+from pytest_racecheck.report.model import Failure, TestResult, UnderGil, Verdict
 from pytest_racecheck.shrink.minimise import Candidate, minimise
 from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
 from pytest_racecheck.strategy.serial import Serial
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.schedule import Schedule
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.shrink.database import FailureDatabase
+    from pytest_racecheck.strategy.base import Strategy
     from pytest_racecheck.strategy.exhaustive import Exhaustive
 
 #: A failure is replayed so often before it is reported.
@@ -68,6 +70,7 @@ class Explorer:
         #: What to raise to pytest, after `explore`.
         self.failure: BaseException | None = None
         self._failed = False
+        self._under_gil: UnderGil = "unknown"
         self._number = 0
 
     def open(self) -> None:
@@ -223,6 +226,7 @@ class Explorer:
         schedule = self._minimise(run)
         for _ in range(REPLAYS - 1):
             same += self._replay(Replay(schedule)).same_failure(run)
+        self._under_gil = self._search_under_gil(run, schedule)
         recorded = self._replay(Replay(schedule), Recording())
         same += recorded.same_failure(run)
         search.reproduced = (same, REPLAYS)
@@ -230,6 +234,21 @@ class Explorer:
             again = self._replay(Replay(schedule), Recording())
             search.divergence = first_difference(recorded.recording, again.recording)
         return recorded if recorded.same_failure(run) else run
+
+    def _search_under_gil(self, run: Run, schedule: Schedule) -> UnderGil:
+        """Whether the failure can strike on a build with a GIL, too."""
+        if self._settings.model == "gil":
+            return "reachable"
+
+        def run_one(chosen: Strategy) -> Run:
+            def begin() -> None:
+                self._runner.use_model("gil")
+                self._runner.begin(chosen, patient=True, audited=True)
+
+            return self._run(begin)
+
+        searching = strategy.create("auto", Random(self._seed), under_gil.RUNS)
+        return under_gil.search_under_gil(run, run_one, searching, schedule)
 
     def _minimise(self, run: Run) -> Schedule:
         """The simplest schedule that fails as ``run`` did; its own if that can't be made to fail again."""
@@ -245,7 +264,11 @@ class Explorer:
         return run.schedule if first is None else minimise(first, attempt, self._settings.shrink).schedule
 
     def _replay(self, strategy: Replay, recording: Recording | None = None) -> Run:
-        return self._run(lambda: self._runner.begin(strategy, patient=True, recording=recording))
+        def begin() -> None:
+            self._runner.use_model(self._settings.model)
+            self._runner.begin(strategy, patient=True, recording=recording)
+
+        return self._run(begin)
 
     def _record_serial(self, run: Run) -> Run:
         """Runs a failing serial interleaving once more, to record it. It stays as it is if it can't be repeated."""
@@ -294,6 +317,7 @@ class Explorer:
 
     def _describe(self, search: Search, run: Run, verdict: Verdict) -> Failure:
         failure = build_failure(verdict, run, search.reproduced, self.failure, naps=self._runner.naps)
+        failure.under_gil = self._under_gil
         if self._token is None:
             self._keep(failure)
         return failure

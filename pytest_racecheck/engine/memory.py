@@ -104,7 +104,8 @@ class Memory:
     """The locations of one item: `begin_run` forgets those of the last run, but not which accesses matter."""
 
     def __init__(self, gil: bool) -> None:
-        self._gil = gil
+        #: The `gil` model.
+        self.gil = gil
         self._locations: dict[object, Location] = {}
         self._flagged: list[Access] = []
         #: Names with accesses whose receiver is unknown: every access to them may be to the same location.
@@ -180,7 +181,7 @@ class Memory:
             if access.shared:
                 location.read(me)
             me.scheduler.looked(me, 1)
-        if self._gil:
+        if self.gil and (access.shared or self.every_access):
             me.switchable = False
 
     def _locate(self, me: ControlledThread, access: Access, key: object, owner: object | None) -> Location:

@@ -26,6 +26,9 @@ Kind = Literal[
 ]
 
 
+#: Kinds of accesses to memory; a "read" may also be a look at a synchronisation object.
+MEMORY: Final = frozenset(("read", "write", "update"))
+
 #: How much a failed attempt, or a look at a clock, is a sign of a thread that only polls; a read counts 1.
 POLL: Final = 100
 

@@ -65,6 +65,7 @@ class Runner:
         self._scheduler: Scheduler | None = None
         self._audit = Audit(instrument.Scope(settings.include, settings.exclude))
         self._audited = False
+        self._model = settings.model
         self._diagnosis: Diagnosis | None = None
         self._recording: Recording | None = None
         #: Whether the serial schedule lets a thread nap: go on after a sleep although others could run meanwhile.
@@ -74,8 +75,22 @@ class Runner:
         """Takes hold of the process. Raises InstrumentationError when nothing could be seen here."""
         self._instrumentation = instrument.create()
         self._environment.open()
-        opportunity = self._memory.switch_opportunity if self._settings.model == "gil" else None
+        self._open_instrumentation()
+
+    def _open_instrumentation(self) -> None:
+        assert self._instrumentation is not None
+        opportunity = self._memory.switch_opportunity if self._model == "gil" else None
         self._instrumentation.open(self._audit.scope, self._memory.access, opportunity)
+
+    def use_model(self, model: str) -> None:
+        """Where threads may be switched from the next run on: "python" or "gil"."""
+        if model != self._model:
+            assert self._instrumentation is not None
+            self._model = model
+            self._memory.gil = model == "gil"
+            self._audited = False
+            self._instrumentation.close()
+            self._open_instrumentation()
 
     def begin(
         self, strategy: Strategy, *, patient: bool = False, recording: Recording | None = None, audited: bool = False

@@ -14,7 +14,7 @@ from pytest_racecheck.engine import current, older, real
 from pytest_racecheck.engine.baton import UNWINDING_SECONDS, Baton, Hooks, Waitable, has_lasting
 from pytest_racecheck.engine.clock import TICK, TOLERANCE, Origin
 from pytest_racecheck.engine.errors import Unwind
-from pytest_racecheck.engine.operation import POLL
+from pytest_racecheck.engine.operation import MEMORY, POLL
 from pytest_racecheck.engine.pools import pools_silenced
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Scheduler(Baton):
         me.resource = resource
         if me.attention and self._attend(me):
             return
-        if len(self.ready) > 1 and not me.atomic and me.switchable:
+        if len(self.ready) > 1 and not me.atomic and (me.switchable or kind not in MEMORY):
             chosen = self._pick(me)
             if chosen is not me:
                 self._preempt(me, chosen)
@@ -213,7 +213,7 @@ class Scheduler(Baton):
         me.kind = kind
         me.resource = resource
         calm = not (me.attention and self._attend(me))
-        if is_point and calm and len(self.ready) > 1 and not me.atomic and me.switchable and resource.is_free():
+        if is_point and calm and len(self.ready) > 1 and not me.atomic and resource.is_free():
             chosen = self._pick(me)
             if chosen is not me and timeout is not None:
                 # Enabled all the time: it waits no longer than its time-out for what others may take now.

@@ -121,7 +121,8 @@ def _is_known(function: Any) -> bool:
             return True
         owner = getattr(function, "__objclass__", None)
         if owner is not None:  # a method of a type, called with the receiver in front
-            return issubclass(owner, _IMMUTABLE) and function.__name__ != "join"
+            is_view = function.__name__ in VIEWS and issubclass(owner, dict)
+            return is_view or (issubclass(owner, _IMMUTABLE) and function.__name__ != "join")
         if module == builtins.__name__:
             return function.__name__ in _HARMLESS
         return module == "sys" and function.__name__ in _HARMLESS_SYS

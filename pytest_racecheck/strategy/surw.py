@@ -109,9 +109,11 @@ class Surw:
         for thread in ready:
             if self._is_interesting(thread):
                 weights[thread.path] = max(1.0, weights.get(thread.path, 0.0))
+        # Only the first draw of a run is not independent of other runs: there, a number has to mean a certain thread.
+        order = sorted(weights, key=_natural) if self._first else list(weights)
         chance = self._chance() * sum(weights.values())
         path = ""
-        for path in sorted(weights, key=_natural):
+        for path in order:
             chance -= weights[path]
             if chance < 0:
                 break

@@ -165,8 +165,8 @@ def results(pytester: pytest.Pytester, *arguments: str) -> dict[str, dict[str, o
     """All that the report says of each test, but for what depends on the time that it took."""
     report = pytester.path / "report.json"
     report.unlink(missing_ok=True)
-    run = pytester.runpytest_subprocess(
-        "-p", "racecheck", "--racecheck-seed=5", f"--racecheck-json={report}", *arguments
+    run = pytester.runpytest_subprocess(  # without a cache: what failed before would be tried first
+        *("-p", "racecheck", "-p", "no:cacheprovider", "--racecheck-seed=5", f"--racecheck-json={report}", *arguments)
     )
     assert run.ret == pytest.ExitCode.TESTS_FAILED
     tests = json.loads(report.read_text())["tests"]

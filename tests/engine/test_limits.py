@@ -52,7 +52,7 @@ def run(pytester: pytest.Pytester, body: str, *arguments: str) -> tuple[pytest.R
 # --- scheduling points
 
 LONG = """
-    @pytest.mark.race(interleavings=20)
+    @pytest.mark.race(interleavings=20, strategy="random")
     def test_long(racecheck):
         def work():
             for _ in range(40):
@@ -66,35 +66,33 @@ def test_a_run_with_too_many_points_is_cut_which_is_said_and_no_failure(pytester
     result.assert_outcomes(passed=2)
     test = tests["test_long"]
     assert (test["verdict"], test["interleavings"], test["failure"]) == ("passed", 20, None)
-    (note,) = test["notes"]
+    (note,) = (note for note in test["notes"] if "cut" in note)
     assert note.endswith("interleavings were cut after 30 scheduling points (ini racecheck_max_points)")
-    result.stdout.fnmatch_lines(["*test_long*passed*20 interleavings*", f"*{note[-60:]}*"], consecutive=False)
+    result.stdout.fnmatch_lines(["passed *test_long: 20 interleavings*", f" *{note}"])
 
 
 def test_a_limit_that_is_not_reached_is_not_spoken_of(pytester: pytest.Pytester) -> None:
     result, tests = run(pytester, LONG, "-o", "racecheck_max_points=3000")
     result.assert_outcomes(passed=2)
-    assert tests["test_long"]["notes"] == []
+    assert not [note for note in tests["test_long"]["notes"] if "cut" in note]
 
 
 @pytest.mark.xfail(reason="the threads of a run that was cut are unwound after its fixtures' tear-down", strict=True)
-def test_what_a_cut_run_left_undone_fails_nothing(pytester: pytest.Pytester) -> None:
+def test_the_threads_of_a_cut_run_are_gone_before_its_fixtures_are_torn_down(pytester: pytest.Pytester) -> None:
     result, tests = run(
         pytester,
         """
         @pytest.fixture
-        def lock():
-            lock = threading.Lock()
-            yield lock
-            assert not lock.locked()
+        def fixture():
+            yield
+            assert threading.active_count() == 1
 
-        @pytest.mark.race(interleavings=10)
-        def test_cut(racecheck, lock):
+        @pytest.mark.race(interleavings=10, strategy="random")
+        def test_cut(racecheck, fixture):
             done = []
             def work():
                 for _ in range(100):
-                    with lock:
-                        Shared.value += 1
+                    Shared.value += 1
                 done.append(1)
             racecheck.run(work, work)
             assert done == [1, 1]
@@ -211,7 +209,11 @@ WAITING = {
                     pass
 
         def test_it(endless):
-            started(lambda: None).join()
+            def work():
+                Shared.value += 1
+            first, second = started(work), started(work)
+            first.join()
+            second.join()
         """,
 }
 

@@ -110,6 +110,8 @@ class Meta(type):
 
 
 class Hostile(metaclass=Meta):
+    value: object
+
     def __init__(self, depth: int = 1) -> None:
         object.__setattr__(self, "value", Hostile(depth - 1) if depth else 0)
 

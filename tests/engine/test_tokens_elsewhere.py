@@ -180,7 +180,8 @@ import json, pathlib, pytest
 
 replayed = {}
 for name, token in json.loads(pathlib.Path("tokens.json").read_text()).items():
-    pytest.main(["-p", "racecheck", f"test_it.py::{name}", f"--racecheck-replay={token}", "--racecheck-json=one.json"])
+    options = ["-p", "racecheck", "-p", "no:cacheprovider", f"--racecheck-replay={token}", "--racecheck-json=one.json"]
+    pytest.main([f"test_it.py::{name}", *options])
     (test,) = json.loads(pathlib.Path("one.json").read_text())["tests"]
     replayed[name] = test
 pathlib.Path("replayed.json").write_text(json.dumps(replayed))
@@ -198,7 +199,8 @@ def find(pytester: pytest.Pytester, tests: list[str], python: str = sys.executab
     """What that Python finds in the programs, by the name of the test."""
     pytester.makepyfile(test_it=PROGRAMS)
     nodeids = [f"test_it.py::{name}" for name in tests]
-    pytester.run(python, "-m", "pytest", "-p", "racecheck", "--racecheck-json=found.json", *nodeids)
+    options = ["-p", "racecheck", "-p", "no:cacheprovider", "--racecheck-json=found.json"]
+    pytester.run(python, "-m", "pytest", *options, *nodeids)
     found = {test["nodeid"].partition("::")[2]: test for test in json.loads(Path("found.json").read_text())["tests"]}
     assert list(found) == tests
     assert all(test["failure"] is not None for test in found.values()), found

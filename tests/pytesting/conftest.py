@@ -47,7 +47,7 @@ class PlainExplorer:
     opened: list[str] = []  # noqa: RUF012 - of all items, for the tests to look at
 
     def __init__(
-        self, settings: Settings, world: Any, nodeid: str, progress: Callable[[int, float, int], None]
+        self, settings: Settings, world: Any, nodeid: str, progress: Callable[[int, float, int], None], database: object
     ) -> None:
         self.settings, self.world, self.nodeid, self.progress = settings, world, nodeid, progress
         self.api = PlainApi(settings.seed)

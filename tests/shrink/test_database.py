@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from pytest_racecheck.shrink.database import FailureDatabase
+
+if TYPE_CHECKING:
+    import pytest
 
 PROGRAM = """
     import threading

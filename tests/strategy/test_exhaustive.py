@@ -132,8 +132,9 @@ def test_who_of_several_waiters_wakes_up_first_is_a_choice(engine: Engine) -> No
     orders = set()
 
     def body() -> None:
-        condition, order = threading.Condition(), []
-        ready = []
+        condition = threading.Condition()
+        order: list[str] = []
+        ready: list[int] = []
 
         def wait(name: str) -> None:
             with condition:

@@ -1,0 +1,90 @@
+"""``--racecheck-replay`` takes a token, a file that holds one, and a JSON report."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+PROGRAM = """
+    import threading
+    import pytest
+
+    class Counter:
+        value = 0
+
+    def run(times):
+        counter = Counter()
+
+        def increment():
+            counter.value += 1
+
+        threads = [threading.Thread(target=increment) for _ in range(times)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return counter.value
+
+    @pytest.mark.race
+    def test_two():
+        assert run(2) == 2
+
+    @pytest.mark.race
+    def test_three():
+        assert run(3) == 3
+
+    def test_plain():
+        pass
+"""
+
+
+@pytest.fixture
+def report(pytester: pytest.Pytester) -> dict[str, str]:
+    """The tokens of the two failures, by node id, which are in report.json as well."""
+    pytester.makepyfile(PROGRAM)
+    pytester.runpytest("-p", "racecheck", "--racecheck-json=report.json").assert_outcomes(failed=2, passed=1)
+    tests = json.loads((pytester.path / "report.json").read_text())["tests"]
+    return {test["nodeid"].rpartition("::")[2]: test["failure"]["token"] for test in tests}
+
+
+def test_all_failures_of_a_report_are_replayed(pytester: pytest.Pytester, report: dict[str, str]) -> None:
+    result = pytester.runpytest("-p", "racecheck", "--racecheck-replay=report.json")
+    result.assert_outcomes(failed=2, deselected=1)
+
+
+def test_one_of_them_is_replayed_when_one_is_selected(pytester: pytest.Pytester, report: dict[str, str]) -> None:
+    result = pytester.runpytest("-p", "racecheck", "--racecheck-replay=report.json", "-k", "two")
+    result.assert_outcomes(failed=1, deselected=2)
+
+
+def test_a_file_may_hold_a_token_among_other_text(pytester: pytest.Pytester, report: dict[str, str]) -> None:
+    (pytester.path / "from the mail.txt").write_text(f"Please look:\n> --racecheck-replay={report['test_two']}\nThanks")
+    result = pytester.runpytest("-p", "racecheck", "--racecheck-replay=from the mail.txt", "-k", "two")
+    result.assert_outcomes(failed=1, deselected=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("nothing here", "there is no token in file; give a token, a file that holds one, or a JSON report"),
+        ('{"tests": []}', "no test of the JSON report file has a failure that can be replayed"),
+        ("rc1-AAAA", "is damaged"),
+        ('{"tests": [{"nodeid": "test_x.py::test_gone", "failure": {"token": "rc9-AAAA"}}]}', "newer racecheck"),
+    ],
+)
+def test_a_file_that_can_not_be_replayed_is_a_usage_error(
+    pytester: pytest.Pytester, content: str, message: str
+) -> None:
+    pytester.makepyfile(PROGRAM)
+    (pytester.path / "file").write_text(content)
+    result = pytester.runpytest("-p", "racecheck", "--racecheck-replay=file")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--racecheck-replay: *{message}*"])
+
+
+def test_a_report_about_other_tests_is_a_usage_error(pytester: pytest.Pytester, report: dict[str, str]) -> None:
+    pytester.makepyfile(test_other="def test_other(): pass")
+    result = pytester.runpytest("-p", "racecheck", "--racecheck-replay=report.json", "test_other.py")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*the report has failures of *test_two*none of which is selected*"])
