@@ -55,7 +55,7 @@ def test_buggy_programs_are_caught(pytester: pytest.Pytester, seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("strategy", ["auto", "pct", "random"])
+@pytest.mark.parametrize("strategy", ["auto", "directed", "surw", "pos", "pct", "random"])
 def test_safe_programs_are_never_reported(pytester: pytest.Pytester, strategy: str, seed: int) -> None:
     found = verdicts(pytester, SAFE, 40, f"--racecheck-strategy={strategy}", f"--racecheck-seed={seed}")
     reported = {program: verdict for program, verdict in found.items() if verdict not in ("passed", "proved")}

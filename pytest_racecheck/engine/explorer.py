@@ -200,10 +200,11 @@ class Explorer:
         exhaustive.gaps.update(run.gaps)
         if search.learnt:
             exhaustive.restart()
-        if not exhaustive.finished:
+        to_prove = self._settings.strategy == "exhaustive"
+        if not exhaustive.finished or (search.threads < 2 and not to_prove):
             return False
         search.proof = exhaustive
-        return search.is_proof() or self._settings.strategy == "exhaustive"
+        return search.is_proof() or to_prove
 
     def _run(self, begin: Callable[[], None]) -> Run:
         """One more interleaving: ends the one before, then begins, sets up and calls."""

@@ -50,7 +50,7 @@ def known_calls() -> None:
 
 UNKNOWN: list[tuple[Callable[[], object], str]] = [
     (lambda: json.dumps(SHARED), "dumps"),
-    (random.random, "Random.random"),
+    (lambda: random.random() + 1, "Random.random"),
     (lambda: ",".join(SHARED), "str.join"),
     (lambda: types.MappingProxyType(SHARED).copy(), "copy"),
     (lambda: random.randint(1, 2), "Random.randint"),
@@ -59,7 +59,10 @@ UNKNOWN: list[tuple[Callable[[], object], str]] = [
 
 def notes(engine: Engine, call: Callable[[], object]) -> str:
     def body() -> None:
-        engine.together(call, call)
+        def work() -> None:
+            call()
+
+        engine.together(work, work)
 
     explored = engine.explore(body, strategy="exhaustive", interleavings=100)
     assert explored.error is None

@@ -44,7 +44,7 @@ def test_sleepers_wake_in_the_order_of_their_deadlines(engine: Engine) -> None:
     engine.passes(body, strategy="random")
 
 
-@pytest.mark.parametrize("strategy", ["random", "pct", "auto"])
+@pytest.mark.parametrize("strategy", ["random", "pct", "pos", "surw", "directed", "auto"])
 def test_equal_deadlines_strike_in_any_order(engine: Engine, strategy: str) -> None:
     def body() -> str:
         woken: list[str] = []
@@ -59,7 +59,7 @@ def test_equal_deadlines_strike_in_any_order(engine: Engine, strategy: str) -> N
     assert set(engine.passes(body, strategy=strategy, interleavings=60)) == {"ab", "ba"}
 
 
-@pytest.mark.parametrize("strategy", ["random", "pct", "auto"])
+@pytest.mark.parametrize("strategy", ["random", "pct", "pos", "surw", "directed", "auto"])
 def test_a_time_out_strikes_only_when_nothing_else_can_run(engine: Engine, strategy: str) -> None:
     def body() -> None:
         event = threading.Event()

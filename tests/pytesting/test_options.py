@@ -51,6 +51,7 @@ def test_defaults(recorded: Recorded) -> None:
         "exclude": [],
         "model": "python",
         "max_points": 1_000_000,
+        "shrink": 1.5,
     }
 
 

@@ -66,8 +66,10 @@ def test_a_session_without_marked_tests_does_not_care(pytester: pytest.Pytester)
     [
         ("pass", "starts no second thread: there is nothing to interleave"),
         (
-            ("threads = [threading.Thread(target=int) for _ in range(2)]; [t.start() for t in threads]; "
-            "[t.join() for t in threads]"),
+            (
+                "threads = [threading.Thread(target=int) for _ in range(2)]; [t.start() for t in threads]; "
+                "[t.join() for t in threads]"
+            ),
             "has one interleaving only: its threads touch nothing in common, or never run at the same time",
         ),
     ],

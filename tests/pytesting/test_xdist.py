@@ -42,7 +42,7 @@ def test_the_same_results_with_and_without_workers(pytester: pytest.Pytester) ->
     reports = []
     for arguments in (["-n0"], ["-n2"], ["-n2"]):
         result = pytester.runpytest_subprocess(
-            "-p", "xdist", *arguments, "--racecheck-seed=3", "--racecheck-json=out.json"
+            *("-p", "xdist", "-p", "no:cacheprovider"), *arguments, "--racecheck-seed=3", "--racecheck-json=out.json"
         )
         result.assert_outcomes(passed=5, failed=1)
         result.stdout.fnmatch_lines(
@@ -66,7 +66,8 @@ def test_the_order_of_tests_makes_no_difference(pytester: pytest.Pytester) -> No
     reports = []
     for seed in (1, 2):
         pytester.runpytest_subprocess(
-            "-p", "randomly", f"--randomly-seed={seed}", "--racecheck-seed=3", "--racecheck-json=out.json"
+            *("-p", "randomly", "-p", "no:cacheprovider"),
+            *(f"--randomly-seed={seed}", "--racecheck-seed=3", "--racecheck-json=out.json"),
         )
         reports.append(without_times(json.loads((pytester.path / "out.json").read_text())))
     assert reports[0] == reports[1]

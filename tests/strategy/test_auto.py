@@ -6,13 +6,13 @@ import random
 import threading
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pytest_racecheck import strategy
 from pytest_racecheck.strategy.auto import Auto
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from tests.conftest import Engine
 

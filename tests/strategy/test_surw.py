@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
-
-import pytest
 
 from pytest_racecheck import strategy
 from pytest_racecheck.strategy.surw import Surw
 from tests.strategy.players import make_threads
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.conftest import Engine
+
+
+def add(done: list[int], number: int) -> None:
+    done.append(number)
 
 
 def test_a_short_thread_is_as_likely_to_come_late_as_early(engine: Engine) -> None:
@@ -39,7 +44,7 @@ def test_a_thread_stands_for_those_that_it_has_not_started_yet(engine: Engine) -
         done: list[str] = []
 
         def family() -> None:
-            children = [threading.Thread(target=done.append, args=("b",)) for _ in range(7)]
+            children = [threading.Thread(target=lambda: done.append("b")) for _ in range(7)]
             for child in children:
                 child.start()
             for child in children:
@@ -57,11 +62,7 @@ def test_a_thread_stands_for_those_that_it_has_not_started_yet(engine: Engine) -
 def test_everyone_comes_first_soon(engine: Engine) -> None:
     def body() -> int:
         done: list[int] = []
-        threads = [threading.Thread(target=done.append, args=(number,)) for number in range(12)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        engine.together(*(partial(add, done, number) for number in range(12)))
         return done[0]
 
     # Random draws would leave somebody out with a chance of about 12 * (11/12)**60 = 0.06.
@@ -70,14 +71,14 @@ def test_everyone_comes_first_soon(engine: Engine) -> None:
 
 def test_nobody_waits_for_a_thread_that_polls() -> None:
     surw = Surw(Random(1))
-    threads = make_threads(2)
-    surw._intended = threads[0].path
-    surw._threads = {thread.path: thread for thread in threads}
-    surw._held = {threads[1]}
-    surw.gave_way(threads[0])
-    assert surw._intended is None
+    intended, other = make_threads(2)
+    surw._threads.update({thread.path: thread for thread in (intended, other)})
+    surw._held.add(other)
+    vars(surw)["_intended"] = intended.path
+    surw.gave_way(intended)
     assert not surw._held
-    assert threads[0].priority < 0
+    assert surw._intended is None
+    assert intended.priority < 0
 
 
 def test_what_is_always_done_under_one_lock_is_left_to_the_lock(
@@ -101,5 +102,5 @@ def test_what_is_always_done_under_one_lock_is_left_to_the_lock(
     surw = Surw(Random(1))
     monkeypatch.setattr(strategy, "create", lambda *_: surw)
     engine.explore(body)
-    matter = [group for group in surw._means if isinstance(group, int) and surw._groups.matters(group)]
-    assert len(matter) == 1
+    in_memory = [group for group in surw._tally.candidates() if isinstance(group, int)]
+    assert len(in_memory) == 1
