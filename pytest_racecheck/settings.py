@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from pytest_racecheck.strategy import NAMES as STRATEGIES
+from pytest_racecheck.strategy import is_name as is_strategy
 
 MODELS: Final = ("python", "gil")
 
@@ -82,6 +83,12 @@ def _one_of(*names: str) -> Callable[[object], str]:
     return check
 
 
+def _strategy(value: object) -> str:
+    if not isinstance(value, str) or not is_strategy(value):
+        raise ValueError
+    return value
+
+
 def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (_text(value),)
@@ -95,7 +102,7 @@ _SCOPE: Final = "a module name prefix or a path pattern, or a list of them"
 
 ARGUMENTS: Final[Mapping[str, Argument]] = {
     "interleavings": Argument(_COUNT, _count, int),
-    "strategy": Argument(f"one of {', '.join(STRATEGIES)}", _one_of(*STRATEGIES), str),
+    "strategy": Argument(f"one of {', '.join(STRATEGIES)} (pct:5: of depth 5)", _strategy, str),
     "seed": Argument("a whole number", _whole, int),
     "replay": Argument("the token that a failure report printed, or the path of a file that holds it", _text, str),
     "timeout": Argument("a number of seconds above 0", _seconds, float),

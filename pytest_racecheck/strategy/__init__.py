@@ -12,8 +12,16 @@ if TYPE_CHECKING:
 NAMES: Final = ("auto", "exhaustive", "directed", "surw", "pos", "pct", "random")
 
 
+def is_name(name: str) -> bool:
+    """Whether a strategy is called that: one of `NAMES`, or "pct:5" for PCT of depth 5 in each run."""
+    strategy, colon, depth = name.partition(":")
+    if colon:
+        return strategy == "pct" and depth.isascii() and depth.isdigit() and int(depth) > 0
+    return name in NAMES
+
+
 def create(name: str, random: Random, interleavings: int) -> Strategy:
-    """The strategy called ``name``, one of `NAMES`; all its chances come from ``random``, and it has so many runs."""
+    """The strategy called ``name``; all its chances come from ``random``, and it has so many runs."""
     if name == "exhaustive":
         from pytest_racecheck.strategy.exhaustive import Exhaustive
 
@@ -30,10 +38,11 @@ def create(name: str, random: Random, interleavings: int) -> Strategy:
         from pytest_racecheck.strategy.pos import Pos
 
         return Pos(random)
-    if name == "pct":
-        from pytest_racecheck.strategy.pct import Pct
+    if name.startswith("pct"):
+        from pytest_racecheck.strategy.pct import DEPTHS, Pct
 
-        return Pct(random)
+        depth = name.partition(":")[2]
+        return Pct(random, (int(depth),) if depth else DEPTHS)
     if name == "random":
         from pytest_racecheck.strategy.random_walk import RandomWalk
 

@@ -1,4 +1,18 @@
-"""The default: directed search as long as there are suspects, and a portfolio of random strategies."""
+"""The default: exhaustive search if it may end soon, directed search if not, and a portfolio of random strategies.
+
+How the runs are split, and why, by ``docs/schedules-to-first-bug.md`` (``python -m benchmarks.bugs``):
+
+- With few interleavings to try, no strategy is better than one that tries each once, the simplest first; and in the end
+  it is a proof. How many runs it has planned tells early whether it may come to that: a dozen at most where it found the
+  bug within 30 runs, more with every run where it did not within 200 (reorder, twostage, philosophers).
+- There, directed search comes next: it finds every program of the table, within 17 runs on the mean, however many
+  threads there are. A head start of 8 runs is enough for the large ones, and costs the others little.
+- What needs several things to happen that no single suspect stands for is left to chance, and of these SURW is the only
+  one that finds everything in the table. PCT and POS have a small share since their chances depend on other things.
+- After the head start, the exhaustive search has every other run as long as it may come to its end within half of the
+  budget, and at least an eighth of it unless it is hopeless; directed search, which pairs suspects once each had its
+  run, and the random strategies share the rest.
+"""
 
 from __future__ import annotations
 

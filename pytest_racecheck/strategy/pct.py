@@ -5,7 +5,7 @@ ASPLOS 2010. A bug that needs d ordering constraints, in a run with n threads an
 probability of at least 1 / (n * k ** (d - 1)) in each run.
 
 Deviations from the paper: k is not given but learnt, as the largest number of points of the runs so far; the depth d is
-drawn anew for each run, from 1 to 4, since nobody knows it; a thread that only polls is lowered as well.
+another one in each run, from 1 to 4 unless told, since nobody knows it; a thread that only polls is lowered as well.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pytest_racecheck.strategy.pct import Pct
 from pytest_racecheck.strategy.pos import Pos
 from pytest_racecheck.strategy.random_walk import RandomWalk
 from pytest_racecheck.strategy.surw import Surw
-from tests.strategy.players import orders
+from tests.strategy.players import orders, play
 
 if TYPE_CHECKING:
     from pytest_racecheck.strategy.base import Strategy
@@ -34,6 +34,14 @@ CLASSES: dict[str, type[Strategy]] = {
 def test_every_strategy_is_known_by_its_name() -> None:
     assert tuple(CLASSES) == strategy.NAMES
     assert [type(strategy.create(name, random.Random(1), 200)) for name in CLASSES] == list(CLASSES.values())
+
+
+def test_pct_may_be_asked_for_in_any_depth() -> None:
+    assert all(map(strategy.is_name, (*CLASSES, "pct:1", "pct:12")))
+    assert not any(map(strategy.is_name, ("", "pc", "pct:", "pct:0", "pct:-1", "pct:x", "pct:1.5", "pct:²", "pos:2")))
+    switches = [play(strategy.create("pct:9", random.Random(1), 200), 40, 40, 40).preemptions for _ in range(20)]
+    assert max(switches) > 3  # of depth 4 it would be 3 at most
+    assert not any(play(strategy.create("pct:1", random.Random(1), 200), 9, 9).preemptions for _ in range(9))
 
 
 @pytest.mark.parametrize("name", [name for name in strategy.NAMES if name not in ("auto", "exhaustive")])
