@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytest_racecheck.engine.operation import MEMORY
+from pytest_racecheck.engine.thread import ControlledThread
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Kind
-    from pytest_racecheck.engine.thread import ControlledThread
 
 #: Operations that touch nothing which another thread could notice at that moment.
-_NOTHING: Final = frozenset(("begin", "start", "sleep", "block"))
+_NOTHING: Final = frozenset(("begin", "sleep", "block"))
 
 #: Operations on synchronisation objects that leave them as they are.
 _LOOKS: Final = frozenset(("read", "join", "timeout"))
@@ -62,7 +62,10 @@ def footprint(thread: ControlledThread, kind: Kind | None = None, resource: obje
     if kind in MEMORY and hasattr(resource, "container"):
         return Footprint(thread.location, thread.also, kind == "read", thread.item)
     if kind == "end":
-        return Footprint(thread, None, False)
+        resource = thread
+    if isinstance(resource, ControlledThread):
+        # The object that the test has in its hands, which is there before the thread is.
+        resource = resource.thread or resource
     if kind == "point":
         return Footprint(_POINTS, None, False)
     return Footprint(resource, None, kind in _LOOKS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import threading
 import types
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,9 @@ _TRUSTED: Final = frozenset(
         *("concurrent", "_collections_abc", "__future__", "numbers", "fractions", "decimal", "keyword"),
     }
 )
+
+#: They look at all threads, controlled or not.
+_UNTRUSTED: Final = frozenset({threading.enumerate.__code__, threading.active_count.__code__})
 
 #: Functions in C that touch nothing which could be shared, or what is told elsewhere.
 _HARMLESS: Final = frozenset(
@@ -100,6 +104,8 @@ class Audit:
         if self.is_wanted(code):
             return True
         file = code.co_filename
+        if code in _UNTRUSTED:
+            return False
         if not file.startswith(_LIBRARY):
             # racecheck's own stand-ins, pytest, and code that is frozen: the machinery of import.
             return by_runner(file) or file.startswith("<frozen")

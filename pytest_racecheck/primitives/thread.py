@@ -159,6 +159,10 @@ def _target(thread: threading.Thread) -> tuple[ControlledThread | None, Controll
 @functools.wraps(real.thread_join)
 def join(self: threading.Thread, timeout: float | None = None) -> None:  # noqa: D103
     me, target = _target(self)
+    if me is not None and target is None and self._initialized and not self._started._flag:  # type: ignore[attr-defined]
+        # An error, unless another thread starts it before this one goes on.
+        me.scheduler.point(me, "read", self)
+        me, target = _target(self)
     if me is None or target is me:
         real.thread_join(self, timeout)
     elif target is None or target in me.scheduler.lost:
@@ -176,11 +180,15 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:  # noqa:
 @functools.wraps(threading.Thread.is_alive)
 def is_alive(self: threading.Thread) -> bool:  # noqa: D103
     me, target = _target(self)
-    if me is not None and target is not None and target is not me:
-        me.scheduler.point(me, "read", target)
-        me.scheduler.looked(me, POLL)
-        return not target.ended
-    return _real_is_alive(self)
+    if me is None or target is me:
+        return _real_is_alive(self)
+    # A thread that is not started yet may be by the time that this one goes on.
+    me.scheduler.point(me, "read", target or self)
+    target = me.scheduler.by_thread.get(id(self))
+    alive = _real_is_alive(self) if target is None else not target.ended
+    me.state_hash = hash((me.state_hash, alive, 0 if target is None else target.index))
+    me.scheduler.looked(me, POLL)
+    return alive
 
 
 _real_is_alive = threading.Thread.is_alive

@@ -98,7 +98,8 @@ class _Watch(Trace):
         if path in sleep and self.redundant_from is None:
             self.redundant_from = len(self.events) - 1  # without a switch: the others are blocked
         for other, sleeper in list(sleep.items()):
-            if touched.first is sleeper or touched.conflicts(footprint(sleeper)):
+            # Whether it is alive may change with its next step, too.
+            if touched.first is (sleeper.thread or sleeper) or touched.conflicts(footprint(sleeper)):
                 del sleep[other]
 
     def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:

@@ -274,7 +274,9 @@ def test_lost_notify(pytester: pytest.Pytester) -> None:
     assert session.holds("T1") == [], "it gave the lock back to wait"
     assert session.threads["T1"]["stack"][-1]["line"] == session.line_of("self.changed.wait()")
     assert session.threads["main"]["waits_on"] == ["T1"]
-    assert session.failure["details"] == ["main joins T1, which never ends: it waits for a notify on mailbox.changed."]
+    assert (
+        session.failure["details"][-1] == "main joins T1, which never ends: it waits for a notify on mailbox.changed."
+    )
 
 
 def test_event_that_nobody_sets(pytester: pytest.Pytester) -> None:

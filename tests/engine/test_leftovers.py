@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.thread import _threads_queues
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import Engine
 
 LOCK = threading.Lock()
+KEPT: list[ThreadPoolExecutor] = []
 
 
 def state() -> list[object]:
@@ -27,6 +32,7 @@ def state() -> list[object]:
     affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     hooks = [threading.excepthook, sys.gettrace(), threading.gettrace()]
     found: list[object] = [set(threading.enumerate()), *hooks, tools, gc.isenabled(), affinity, random.getstate()]
+    found += [sys.getswitchinterval(), signal.getsignal(signal.SIGINT)]
     return [*found, current.thread, current.concurrent, LOCK.locked()]
 
 
@@ -70,18 +76,262 @@ def exception_in_thread() -> None:
     thread.join()
 
 
+def swallows_everything_once() -> None:
+    def work() -> None:
+        with contextlib.suppress(BaseException):
+            queue.Queue[int]().get()
+        LOCK.locked()
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def swallows_everything_for_ever() -> None:
+    def work() -> None:
+        while True:
+            try:
+                queue.Queue[int]().get()
+            except BaseException:  # noqa: BLE001 - that is the point
+                continue
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def spins_and_swallows_everything() -> None:
+    stop: list[int] = []
+
+    def work() -> None:
+        while True:
+            with contextlib.suppress(BaseException):
+                LOCK.locked()
+                stop.append(len(stop))
+                if len(stop) > 50:
+                    queue.Queue[int]().get()
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def excepthook_of_its_own() -> None:
+    told: list[object] = []
+    before, threading.excepthook = threading.excepthook, told.append
+    try:
+        thread = threading.Thread(target=lambda: 1 // 0)
+        thread.start()
+        thread.join()
+    finally:
+        threading.excepthook = before
+    assert len(told) == 1
+
+
+def pool_never_shut_down() -> None:
+    pool = ThreadPoolExecutor(max_workers=3)
+    assert list(pool.map(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+def pool_with_a_task_that_never_ends() -> None:
+    pool = ThreadPoolExecutor(max_workers=2)
+    pool.submit(queue.Queue[int]().get)
+    assert pool.submit(abs, -1).result() == 1
+
+
+def pool_that_outlives_its_test() -> None:
+    KEPT.append(ThreadPoolExecutor(max_workers=2))
+    assert KEPT[-1].submit(abs, -1).result() == 1
+
+
+def daemon_workers() -> None:
+    tasks: queue.Queue[int] = queue.Queue()
+    done: list[int] = []
+
+    def work() -> None:
+        while True:
+            done.append(tasks.get())
+            tasks.task_done()
+
+    for _ in range(3):
+        threading.Thread(target=work, daemon=True).start()
+    for number in range(4):
+        tasks.put(number)
+    tasks.join()
+    assert sorted(done) == [0, 1, 2, 3]
+
+
+def timers_never_cancelled() -> None:
+    for seconds in (1, 3600):
+        timer = threading.Timer(seconds, LOCK.locked)
+        timer.daemon = True
+        timer.start()
+
+
+def trace_functions_of_its_own() -> None:
+    def trace(*_: object) -> None:
+        return None
+
+    before = threading.gettrace()
+    threading.settrace(trace)
+    try:
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+    finally:
+        threading.settrace(before)  # type: ignore[arg-type]
+
+
+def fails_later() -> None:
+    count = [0]
+
+    def work() -> None:
+        seen = count[0]
+        count[0] = seen + 1
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    threading.Thread(target=queue.Queue[int]().get, daemon=True).start()
+    assert count[0] == 2
+
+
+def skips() -> None:
+    threading.Thread(target=queue.Queue[int]().get, daemon=True).start()
+    pytest.skip("not here")
+
+
 @pytest.mark.parametrize(
     ("body", "verdict"),
     [
-        (blocked_forever, "passed"),
-        (endless_daemon, "passed"),
-        (lock_kept, "passed"),
-        (finally_that_blocks, "passed"),
+        (blocked_forever, "good"),
+        (endless_daemon, "good"),
+        (lock_kept, "good"),
+        (finally_that_blocks, "good"),
         (deadlock, "deadlock"),
         (exception_in_thread, "serial-failure"),
+        (swallows_everything_once, "good"),
+        (swallows_everything_for_ever, "good"),
+        (spins_and_swallows_everything, "good"),
+        (excepthook_of_its_own, "good"),
+        (pool_never_shut_down, "good"),
+        (pool_with_a_task_that_never_ends, "good"),
+        (pool_that_outlives_its_test, "good"),
+        (daemon_workers, "good"),
+        (timers_never_cancelled, "good"),
+        (trace_functions_of_its_own, "good"),
+        (fails_later, "race"),
     ],
 )
 def test_nothing_is_left(engine: Engine, body: Callable[[], None], verdict: str) -> None:
     before = state()
-    assert engine.explore(body, interleavings=4).verdict == verdict
+    explored = engine.explore(body, interleavings=12)
+    KEPT.clear()
+    assert ("good" if explored.verdict in ("passed", "proved") else explored.verdict) == verdict
     assert state() == before
+    engine.passes(deadlock_free, interleavings=4)
+
+
+def deadlock_free() -> None:
+    with LOCK:
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+
+
+def test_workers_of_pools_do_not_pile_up(engine: Engine) -> None:
+    before = len(_threads_queues)
+    engine.passes(pool_never_shut_down, interleavings=20, strategy="random")
+    gc.collect()
+    assert len(_threads_queues) < before + 10, "those of the last runs, and not of all"
+
+
+def test_nothing_is_left_of_a_skip(engine: Engine) -> None:
+    before = state()
+    with pytest.raises(pytest.skip.Exception):
+        engine.explore(skips)
+    assert state() == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_nothing_is_left_of_an_interrupt(engine: Engine, error: type[BaseException]) -> None:
+    before = state()
+
+    def body() -> None:
+        blocked_forever()
+        raise error
+
+    with contextlib.suppress(KeyboardInterrupt):
+        assert engine.explore(body, interleavings=4).verdict == "serial-failure"
+    assert state() == before
+
+
+def test_each_interleaving_starts_from_nothing(engine: Engine) -> None:
+    def body() -> int:
+        alive = threading.active_count()
+        for leave in (blocked_forever, pool_never_shut_down, daemon_workers):
+            leave()
+        return alive
+
+    assert len(set(engine.passes(body, interleavings=12, strategy="random"))) == 1
+
+
+SESSION = """
+    import os, queue, sys, threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    import pytest
+
+    def state():
+        tools = [sys.monitoring.get_tool(n) for n in range(6)] if sys.version_info >= (3, 12) else []
+        mask = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+        hooks = threading.excepthook is HOOK, sys.gettrace(), threading.gettrace()
+        return threading.active_count(), threading._shutdown is SHUTDOWN, tools, mask, hooks, sys.getswitchinterval()
+
+    HOOK, SHUTDOWN = threading.excepthook, threading._shutdown
+    BEFORE = []
+
+    def test_before():
+        BEFORE.append(state())
+
+    def swallow():
+        while True:
+            try:
+                queue.Queue().get()
+            except BaseException:
+                pass
+
+    @pytest.mark.race(interleavings=5)
+    def test_swallows():
+        threading.Thread(target=swallow, daemon=True).start()
+
+    @pytest.mark.race(interleavings=5)
+    def test_pool():
+        assert ThreadPoolExecutor(2).submit(int).result() == 0
+
+    @pytest.mark.race(interleavings=5)
+    def test_workers(racecheck):
+        tasks = queue.Queue()
+        for _ in range(2):
+            threading.Thread(target=lambda: [tasks.get() for _ in range(9)], daemon=True).start()
+        tasks.put(1)
+
+    @pytest.mark.race(interleavings=5)
+    def test_hook(monkeypatch):
+        monkeypatch.setattr(threading, "excepthook", lambda args: None)
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+
+    def test_after():
+        assert state()[:2] == BEFORE[0][:2]
+        assert state()[2:5] == BEFORE[0][2:5]
+        assert state()[5] == BEFORE[0][5]
+"""
+
+
+def test_a_session_ends_by_itself_and_says_nothing_afterwards(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(SESSION)
+    result = pytester.runpytest_subprocess("-p", "racecheck", "-W", "error", timeout=60)
+    result.assert_outcomes(passed=6)
+    assert result.stderr.str() == ""
+    assert " passed in " in result.outlines[-1]

@@ -120,6 +120,26 @@ def test_an_event_is_seen_before_or_after_it_is_set(engine: Engine) -> None:
     assert (explored.verdict, explored.result.distinct, seen) == ("proved", 2, {False, True})
 
 
+def test_whether_a_thread_has_been_started_is_seen_before_or_after_that(engine: Engine) -> None:
+    seen = set()
+
+    def body() -> None:
+        late = threading.Thread(target=int)
+        engine.together(lambda: seen.add(late.is_alive()), late.start)
+        late.join()
+
+    assert engine.explore(body, strategy="exhaustive").verdict == "proved"
+    assert seen == {False, True}
+
+
+def test_joining_a_thread_may_come_too_early(engine: Engine) -> None:
+    def body() -> None:
+        late = threading.Thread(target=int)
+        engine.together(late.start, late.join)
+
+    assert engine.explore(body, strategy="exhaustive").verdict == "race"
+
+
 def test_equal_deadlines_are_a_choice(engine: Engine) -> None:
     def sleepy(box: Box) -> None:
         time.sleep(1)
