@@ -12,6 +12,7 @@ from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.instrument import InstrumentationError
 from pytest_racecheck.pytesting import private, probe, progress
 from pytest_racecheck.pytesting.explored import ExploredItem
+from pytest_racecheck.pytesting.reruns import reruns_off
 from pytest_racecheck.pytesting.results import attach
 from pytest_racecheck.shrink.database import FailureDatabase
 
@@ -46,7 +47,8 @@ class ItemHooks:
         progress_of = self._line.update if self._line else _ignore
         self._running = ExploredItem(item, settings, progress_of, self._database(item.config))
         try:
-            return (yield)
+            with reruns_off(item):
+                return (yield)
         finally:
             self._running.release()
             self._running = None
