@@ -32,6 +32,9 @@ class RunApi:
         if me is None or me.ident != real.get_ident():
             yield
             return
+        if not me.quiet:
+            # What is inside is one step, and others may come before it.
+            me.scheduler.point(me, "point", "atomic")
         me.atomic += 1
         try:
             yield

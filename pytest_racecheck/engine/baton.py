@@ -240,12 +240,15 @@ class Baton:
 
     def _park_main(self, me: ControlledThread) -> None:
         """Parks the main thread, the only one that signals reach: Ctrl-C and the time-out arrive here."""
+        deadline = 0.0
         while True:
             try:
                 if self.interrupt is None:
                     me.gate.acquire()
                     return
-                if not me.gate.acquire(timeout=UNWINDING_SECONDS):
+                # One deadline for all attempts: the next signal may arrive before it.
+                deadline = deadline or real.monotonic() + UNWINDING_SECONDS
+                if not me.gate.acquire(timeout=max(0.0, deadline - real.monotonic())):
                     self._lose(current.thread)
                     current.thread = me
                 return

@@ -215,7 +215,7 @@ class Explorer:
         self.api.begin(self._number)
         begin()
         run = self._runner.call(set_up=True)
-        self._failed = run.failed
+        self._failed = run.failed or run.kind == "limit"  # threads are left that must end before fixtures do
         return run
 
     def _confirm(self, search: Search, run: Run) -> Run:
@@ -283,7 +283,7 @@ class Explorer:
 
     def _conclude(self, search: Search, run: Run) -> TestResult:
         verdict: Verdict = "passed"
-        self._failed = run.failed
+        self._failed = run.failed or run.kind == "limit"
         if run.failed:
             verdict = self._verdict(search, run)
             self.failure = self._raise_what(search, run, verdict)

@@ -161,6 +161,7 @@ class Recording:
         source.quiet += 1
         try:
             self._settle()
+            self.mark(source)  # it may never come to carry out what it was about to do
             self._switch(source, target, can_go_on, sys._getframe(1))
         finally:
             source.quiet -= 1

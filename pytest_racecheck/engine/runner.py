@@ -126,8 +126,11 @@ class Runner:
         WATCHDOG.arm(scheduler, self._settings.timeout)
 
     def every_access_counts(self, counts: bool = True) -> None:
-        """Makes each access a scheduling point, known to matter or not, or only those that are."""
+        """Makes each access and each lock a scheduling point, known to matter or not, or only those that are."""
         self._memory.every_access = counts
+        lock_origin.Origin.every = counts
+        if counts:
+            FILE_SYSTEM.origin.shared = lock_origin.Origin.outside.observed = True
 
     def call(self, *, set_up: bool) -> Run:
         """Runs the test body, after setting the world up if asked. Raises only what ends the whole item."""

@@ -23,6 +23,9 @@ INTERVAL: Final = 0.1
 #: After so many attempts to reach the running thread, the main thread is interrupted wherever it is.
 PATIENT_ATTEMPTS: Final = 5
 
+#: While the main thread unwinds, it is only reached for every so many attempts.
+PATIENT_ATTEMPTS_UNWINDING: Final = 20
+
 
 class Watchdog:
     """A thread, outside the scheduler's control, that ends runs which take too long. One for the process."""
@@ -73,6 +76,8 @@ def _interrupt(scheduler: Scheduler, attempts: int) -> None:
     """Reaches for a thread that passes no scheduling points: it computes, or blocks where only signals reach."""
     holder = current.thread
     main = scheduler.main
+    if main.unwinding and attempts % PATIENT_ATTEMPTS_UNWINDING:
+        return  # it is on its way out, and may run clean-up code
     if holder is not None and holder is not main and holder.ident is not None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(holder.ident), ctypes.py_object(Unwind))
     if holder is main or holder is None or attempts > PATIENT_ATTEMPTS:

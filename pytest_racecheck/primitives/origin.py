@@ -32,6 +32,9 @@ class Origin:
     #: How often something new was learnt about any origin: more operations are scheduling points since then.
     learnt: ClassVar[int] = 0
 
+    #: Each origin that is met counts as shared and observed, known to be or not: for following a token.
+    every: ClassVar[bool] = False
+
     outside: ClassVar[Origin]
     waiter: ClassVar[Origin]
 
@@ -81,10 +84,13 @@ def origin_of(frame: FrameType | None) -> Origin:
     origin = _origins.get(key)
     if origin is None:
         origin = _origins[key] = Origin()
+    if Origin.every:
+        origin.shared = origin.observed = True
     return origin
 
 
 def forget() -> None:
     """Forgets what was learnt, when an item ends: the next one must not depend on it."""
     _origins.clear()
+    Origin.every = False
     Origin.outside.observed = False

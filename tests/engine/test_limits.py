@@ -77,7 +77,6 @@ def test_a_limit_that_is_not_reached_is_not_spoken_of(pytester: pytest.Pytester)
     assert not [note for note in tests["test_long"]["notes"] if "cut" in note]
 
 
-@pytest.mark.xfail(reason="the threads of a run that was cut are unwound after its fixtures' tear-down", strict=True)
 def test_the_threads_of_a_cut_run_are_gone_before_its_fixtures_are_torn_down(pytester: pytest.Pytester) -> None:
     result, tests = run(
         pytester,
@@ -230,7 +229,6 @@ def test_a_run_that_does_not_end_is_a_hang_and_the_session_goes_on(pytester: pyt
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_it - *within 0.5 s*"])
 
 
-@pytest.mark.xfail(reason="the main thread waits for its baton for ever", strict=True)
 def test_a_child_in_recv_is_a_hang_as_well(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "SECONDS", 10.0)
     result, tests = run(

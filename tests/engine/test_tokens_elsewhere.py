@@ -164,13 +164,7 @@ everywhere = pytest.mark.parametrize(
     "tests",
     [
         pytest.param([name for name in TESTS if name not in AT_LOCKS], id="accesses"),
-        pytest.param(
-            AT_LOCKS,
-            id="locks",
-            marks=pytest.mark.xfail(
-                reason="a replay does not know yet which locks made by the test are shared", strict=True
-            ),
-        ),
+        pytest.param(AT_LOCKS, id="locks"),
     ],
 )
 

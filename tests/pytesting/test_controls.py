@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 HEAD = """
     import threading
@@ -28,7 +27,7 @@ def explore(pytester: pytest.Pytester, source: str, *arguments: str) -> tuple[py
     return result, tests
 
 
-def test_atomic_allows_no_preemption_inside_and_all_of_them_outside(pytester: pytest.Pytester) -> None:
+def test_atomic_allows_no_preemption_inside(pytester: pytest.Pytester) -> None:
     result, tests = explore(
         pytester,
         """
@@ -41,10 +40,7 @@ def test_atomic_allows_no_preemption_inside_and_all_of_them_outside(pytester: py
                     with racecheck.atomic():
                         shared.value += 1
                 else:
-                    with racecheck.atomic():
-                        seen = shared.value
-                    with racecheck.atomic():
-                        shared.value = seen + 1
+                    shared.value += 1
             racecheck.run(add, add)
             assert shared.value == 2
         """,
@@ -52,6 +48,27 @@ def test_atomic_allows_no_preemption_inside_and_all_of_them_outside(pytester: py
     result.assert_outcomes(passed=1, failed=1)
     assert tests[0]["verdict"] in ("passed", "proved")
     assert tests[1]["verdict"] == "race"
+
+
+@pytest.mark.parametrize("strategy", ["auto", "exhaustive", "random"])
+def test_between_two_atomic_blocks_there_is_a_preemption(pytester: pytest.Pytester, strategy: str) -> None:
+    _, tests = explore(
+        pytester,
+        """
+        @pytest.mark.race
+        def test_it(racecheck):
+            shared = Shared()
+            def add():
+                with racecheck.atomic():
+                    seen = shared.value
+                with racecheck.atomic():
+                    shared.value = seen + 1
+            racecheck.run(add, add)
+            assert shared.value == 2
+        """,
+        f"--racecheck-strategy={strategy}",
+    )
+    assert tests[0]["verdict"] == "race"
 
 
 def test_atomic_may_block_and_may_be_left_by_an_exception(pytester: pytest.Pytester) -> None:
@@ -126,7 +143,7 @@ def test_sometimes_has_to_hold_in_some_interleaving(pytester: pytest.Pytester) -
 def test_the_traceback_of_a_thread_is_that_of_the_failure(pytester: pytest.Pytester) -> None:
     for start in (
         "racecheck.run(pop, pop)",
-        "threads = [threading.Thread(target=pop) for _ in '12']; [t.start() for t in threads]; [t.join() for t in threads]",
+        "both = [threading.Thread(target=pop) for _ in '12']; [t.start() for t in both]; [t.join() for t in both]",
     ):
         result, tests = explore(
             pytester,
