@@ -88,10 +88,25 @@ def _search_around(best: Candidate, fails: Try, deadline: float) -> Candidate:
 
 
 def _simpler(best: Candidate) -> Iterator[Schedule]:
-    """All schedules of up to two deviations at the choices of ``best`` that would be cheaper, the cheapest first."""
+    """All schedules of up to two deviations at the choices of ``best`` that would be cheaper, the cheapest first.
+
+    Once more with threads that had not started, or were blocked, there: another switch before may change that.
+    """
+    yield from _at_choices(best, best.choices)
+    paths = sorted({each for path, _, _, others in best.choices for each in (path, *others)})
+    yield from _at_choices(
+        best,
+        tuple(
+            (path, ops, can_go_on, tuple(each for each in paths if each != path))
+            for path, ops, can_go_on, _ in best.choices
+        ),
+    )
+
+
+def _at_choices(best: Candidate, choices: tuple[Choice, ...]) -> Iterator[Schedule]:
     free: list[Deviation] = []
     paid: list[Deviation] = []
-    for path, ops, can_go_on, others in best.choices:
+    for path, ops, can_go_on, others in choices:
         for other in others:
             (paid if can_go_on else free).append((path, ops, other))
     if best.cost > (0, 1):

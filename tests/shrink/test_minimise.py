@@ -359,7 +359,6 @@ def copy_while_a_thread_refills(tracking: Tracking | RandomWalk) -> Candidate | 
     return Candidate(tuple(schedule), preemptions, tuple(getattr(tracking, "choices", ())))
 
 
-@pytest.mark.xfail(reason="only threads that could go on in the failing run itself are tried as targets", strict=True)
 def test_a_switch_moves_to_where_a_thread_has_started_meanwhile() -> None:
     def attempt(schedule: Schedule) -> Candidate | None:
         return copy_while_a_thread_refills(Tracking(schedule))
