@@ -170,6 +170,7 @@ class Runner:
         elif scheduler.failures:
             # What an exception in a thread leads to elsewhere (a wait that never ends, say) is its consequence.
             culprit, error = scheduler.failures[0]
+            _refuse_own(error)
             kind, thread = "failed", culprit.label
             error.__traceback__ = _without_ours(error.__traceback__)
         elif scheduler.stuck == "deadlock":
@@ -177,6 +178,7 @@ class Runner:
         elif scheduler.stuck == "limit":
             kind = "limit"
         elif error is not None:
+            _refuse_own(error)
             kind = "deadlock" if self._is_deadlocked(scheduler) else "failed"
         elif self._is_deadlocked(scheduler):
             kind = "deadlock"  # nobody joined the threads that block each other
@@ -325,6 +327,18 @@ def _diagnose(scheduler: Baton, threads: list[ControlledThread]) -> Diagnosis:
             )
         )
     return diagnose(blocked, [thread.label for thread in scheduler.threads if thread.ended])
+
+
+def _refuse_own(error: BaseException) -> None:
+    """Raises RuntimeError for an exception out of a strategy: a defect of racecheck, and no failure of the test."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("pytest_racecheck.strategy."):
+        raise RuntimeError(
+            f"racecheck itself failed, not the test ({type(error).__name__}: {error}); report it, with this traceback, "
+            "and try another --racecheck-strategy meanwhile"
+        ) from error
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:

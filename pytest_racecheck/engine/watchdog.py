@@ -6,6 +6,7 @@ import ctypes
 import signal
 import sys
 import threading
+import time
 import traceback
 from typing import TYPE_CHECKING, Final
 
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
 #: Real seconds between two looks at the clock, and between two attempts to stop a run that is over its time.
 INTERVAL: Final = 0.1
 
-#: After so many attempts to reach the running thread, the main thread is interrupted wherever it is.
-PATIENT_ATTEMPTS: Final = 5
-
-#: While the main thread unwinds, it is only reached for every so many attempts.
-PATIENT_ATTEMPTS_UNWINDING: Final = 20
+#: The main thread, when it is the one that runs, gets a signal at the first of so many attempts, and more rarely once
+#: it is on its way out: a signal may strike anywhere, also in clean-up code.
+ATTEMPTS_PER_SIGNAL: Final = 10
+ATTEMPTS_UNWINDING: Final = 20
 
 
 class Watchdog:
@@ -76,16 +76,30 @@ def _interrupt(scheduler: Scheduler, attempts: int) -> None:
     """Reaches for a thread that passes no scheduling points: it computes, or blocks where only signals reach."""
     holder = current.thread
     main = scheduler.main
-    if main.unwinding and attempts % PATIENT_ATTEMPTS_UNWINDING:
-        return  # it is on its way out, and may run clean-up code
-    if holder is not None and holder is not main and holder.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(holder.ident), ctypes.py_object(Unwind))
-    if holder is main or holder is None or attempts > PATIENT_ATTEMPTS:
+    if holder is not None and holder is not main:
+        # The main thread, which waits for the baton, gives it up as lost if that is of no use.
+        if holder.ident is not None and _computes(holder.ident):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(holder.ident), ctypes.py_object(Unwind))
+    elif attempts % (ATTEMPTS_UNWINDING if main.unwinding else ATTEMPTS_PER_SIGNAL) == 1:
         scheduler.signalled = True
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler and main.ident is not None:
             signal.pthread_kill(main.ident, signal.SIGINT)
         elif main.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main.ident), ctypes.py_object(Unwind))
+
+
+def _computes(ident: int) -> bool:
+    """Whether a thread uses the processor at the moment, as far as the system tells.
+
+    An exception that is set in a thread which blocks is of no use to it, and never lets a traced thread of CPython 3.11
+    go on: its interpreter looks for pending exceptions before each instruction, for ever.
+    """
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return True
+    clock = time.pthread_getcpuclockid(ident)
+    before = time.clock_gettime_ns(clock)
+    real.sleep(INTERVAL / 2)
+    return time.clock_gettime_ns(clock) > before
 
 
 def stacks(scheduler: Scheduler) -> str:

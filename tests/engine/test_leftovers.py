@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.thread import _threads_queues
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -335,3 +336,33 @@ def test_a_session_ends_by_itself_and_says_nothing_afterwards(
     result.assert_outcomes(passed=6)
     assert result.stderr.str() == ""
     assert " passed in " in result.outlines[-1]
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_a_defect_of_a_strategy_is_no_failure_of_the_test(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def broken(self: object, ready: list[Any], last: Any, can_go_on: bool) -> Any:
+        raise KeyError("a defect")
+
+    from pytest_racecheck.strategy import random_walk
+
+    # As if it stood in that module: that is where it counts from.
+    code = types.FunctionType(broken.__code__, vars(random_walk) | {"KeyError": KeyError})
+    monkeypatch.setattr(random_walk.RandomWalk, "choose", code)
+    shared: list[int] = []
+
+    def work() -> None:
+        shared.append(1)
+
+    def body() -> None:
+        if where == "main":
+            threading.Thread(target=work).start()
+            shared.append(2)
+        else:
+            engine.together(work, work)
+
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="racecheck itself failed, not the test"):
+        engine.explore(body, strategy="random")
+    assert threading.active_count() == before

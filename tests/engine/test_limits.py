@@ -229,7 +229,6 @@ def test_a_run_that_does_not_end_is_a_hang_and_the_session_goes_on(pytester: pyt
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_it - *within 0.5 s*"])
 
 
-@pytest.mark.xfail(sys.version_info < (3, 12), reason="3.11: the session does not come out of it", strict=True)
 def test_a_child_in_recv_is_a_hang_as_well(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "SECONDS", 10.0)
     result, tests = run(
