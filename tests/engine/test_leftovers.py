@@ -365,4 +365,4 @@ def test_a_defect_of_a_strategy_is_no_failure_of_the_test(
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="racecheck itself failed, not the test"):
         engine.explore(body, strategy="random")
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # a thread of an earlier test may have ended meanwhile
