@@ -284,6 +284,17 @@ class Baton:
         while self._ended:
             real.thread_join(self._ended.pop())
 
+    def dissolve(self) -> None:
+        """The run is over: breaks the circles of references, so that its objects go without the collector's help.
+
+        Unless threads are left that may still come back to it.
+        """
+        if not self.lost and not self.external.threads and self.alive == 1:
+            for thread in self.threads:
+                del thread.scheduler
+                thread.location = thread.also = thread.resource = None
+            del self.external
+
     # ------------------------------------------------------------------ the end of a run
 
     def give_up(self, why: Stuck) -> None:

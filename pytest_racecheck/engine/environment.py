@@ -18,7 +18,7 @@ from pytest_racecheck.engine import real
 REPIN_SECONDS: Final = 0.1
 
 #: A full collection looks at all that the process has, some 20 ms of work.
-RUNS_PER_FULL_COLLECTION: Final = 1_000
+RUNS_PER_FULL_COLLECTION: Final = 5_000
 
 
 class Environment:

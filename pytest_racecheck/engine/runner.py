@@ -153,9 +153,12 @@ class Runner:
         WATCHDOG.disarm()
         if isinstance(scheduler.interrupt, BaseException) and not scheduler.signalled:
             raise scheduler.interrupt
-        with self.suspended():
+        scheduler.main.quiet += 1
+        try:
             scheduler.strategy.end(scheduler.points)
             return self._judge(scheduler, error)
+        finally:
+            scheduler.main.quiet -= 1
 
     def _ends_item(self, caught: BaseException, scheduler: Scheduler) -> bool:
         if isinstance(caught, KeyboardInterrupt) and scheduler.signalled:
@@ -270,6 +273,7 @@ class Runner:
         current.thread = None
         current.concurrent = False
         self._scheduler = None
+        scheduler.dissolve()
 
     def close(self) -> None:
         """Lets go of the process. Harmless when called twice, and when `open` failed."""

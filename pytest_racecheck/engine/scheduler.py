@@ -399,8 +399,9 @@ class Scheduler(Baton):
     def unwind(self) -> None:
         """Ends every other thread, by raising Unwind where it is; called by the main thread, which holds the baton."""
         self.stuck = self.stuck or "interrupt"
-        with pools_silenced():
-            self._unwind_others()
+        if self.alive > 1:
+            with pools_silenced():
+                self._unwind_others()
         current.concurrent = False
         self.reap()
 
