@@ -13,12 +13,16 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 CASES = Path("benchmarks") / "cases"
 
+_ENVIRONMENT = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+# What is installed has its bytecode; a checkout gets it at the first run, unless that is forbidden.
+_ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def _run(arguments: list[str], environment: dict[str, str]) -> None:
     completed = subprocess.run(
         arguments,
         cwd=ROOT,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
+        env={**_ENVIRONMENT, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

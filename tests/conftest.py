@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,9 @@ from pytest_racecheck.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_racecheck.report.model import Failure, TestResult
+
+# Each session that a test starts would compile all of racecheck anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 class PlainWorld:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import sys
 import threading
 import types
 from typing import TYPE_CHECKING, Any, Final
@@ -64,6 +65,7 @@ class Audit:
         self.scope = scope
         self._wanted: dict[CodeType, bool] = {}
         self._known: dict[object, bool] = {}
+        self._stdout = sys.stdout
         self.gaps: set[str] = set()
 
     def is_wanted(self, code: CodeType) -> bool:
@@ -85,8 +87,12 @@ class Audit:
                 known = _is_known(function)
                 if not isinstance(function, types.BuiltinMethodType):
                     self._known[function] = known  # hashes by address
-            if not known:
+            if not known or (function is print and self._is_output_seen(caller)):
                 self._note(caller, line, function.__qualname__)
+
+    def _is_output_seen(self, caller: CodeType) -> bool:
+        """Whether what ``caller`` prints may be looked at by the test: in a stream of its own, or by way of `capsys`."""
+        return sys.stdout is not self._stdout or any(type(each) is tuple and "file" in each for each in caller.co_consts)
 
     def entered(self, caller: CodeType, line: int, code: CodeType) -> None:
         """``caller``, which is instrumented, calls a function in Python."""

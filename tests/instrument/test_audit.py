@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
+import io
 import itertools
 import json
 import math
@@ -48,12 +50,19 @@ def known_calls() -> None:
     _ = thing.cached
 
 
+def printed_to_where_the_test_looks() -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        print("seen")
+
+
 UNKNOWN: list[tuple[Callable[[], object], str]] = [
     (lambda: json.dumps(SHARED), "dumps"),
     (lambda: random.random() + 1, "Random.random"),
     (lambda: ",".join(SHARED), "str.join"),
     (lambda: types.MappingProxyType(SHARED).copy(), "copy"),
     (lambda: random.randint(1, 2), "Random.randint"),
+    (lambda: print("x", file=io.StringIO()), "print"),
+    (printed_to_where_the_test_looks, "print"),
 ]
 
 
