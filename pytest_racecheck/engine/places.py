@@ -12,8 +12,9 @@ from typing import Final
 
 from pytest_racecheck.engine.operation import Site
 
-_OWN: Final = str(Path(__file__).resolve().parents[1]) + os.sep
-_TUTORIAL: Final = _OWN + "tutorial" + os.sep
+#: racecheck's own folder, as it was imported and as it is when links are followed.
+OWN: Final = tuple({f"{path.parents[1]}{os.sep}" for path in (Path(__file__), Path(__file__).resolve())})
+TUTORIAL: Final = tuple(f"{package}tutorial{os.sep}" for package in OWN)
 _STANDARD: Final = str(Path(threading.__file__).parent) + os.sep
 _PACKAGES: Final = _STANDARD + "site-packages" + os.sep
 
@@ -22,8 +23,8 @@ _sites: dict[tuple[CodeType, int], Site] = {}
 
 def is_users(file: str) -> bool:
     """Whether a file is neither the standard library's nor ours (the tutorial's programs count as the user's)."""
-    if file.startswith(_OWN):
-        return file.startswith(_TUTORIAL)
+    if file.startswith(OWN):
+        return file.startswith(TUTORIAL)
     return not file.startswith("<frozen") and (not file.startswith(_STANDARD) or file.startswith(_PACKAGES))
 
 

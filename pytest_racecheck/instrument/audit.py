@@ -91,8 +91,9 @@ class Audit:
                 self._note(caller, line, function.__qualname__)
 
     def _is_output_seen(self, caller: CodeType) -> bool:
-        """Whether what ``caller`` prints may be looked at by the test: in a stream of its own, or by way of `capsys`."""
-        return sys.stdout is not self._stdout or any(type(each) is tuple and "file" in each for each in caller.co_consts)
+        """Whether the test may look at what ``caller`` prints: in a stream of its own, or by way of `capsys`."""
+        names = [each for each in caller.co_consts if type(each) is tuple]  # of keyword arguments, among others
+        return sys.stdout is not self._stdout or any("file" in each for each in names)
 
     def entered(self, caller: CodeType, line: int, code: CodeType) -> None:
         """``caller``, which is instrumented, calls a function in Python."""

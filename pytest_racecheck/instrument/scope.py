@@ -6,17 +6,15 @@ import fnmatch
 import os
 import sys
 import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.engine.places import OWN, TUTORIAL
 
 if TYPE_CHECKING:
     from types import CodeType
 
-_PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
-_TUTORIAL: Final = _PACKAGE + "tutorial" + os.sep
-
 #: A thread that parked in one of these would stop all others.
-_NEVER: Final = (_PACKAGE, "<frozen importlib.", "<frozen zipimport>")
+_NEVER: Final = (*OWN, "<frozen importlib.", "<frozen zipimport>")
 
 _STANDARD_LIBRARY: Final = tuple(
     {os.path.join(os.path.realpath(path), "") for path in map(sysconfig.get_path, ("stdlib", "platstdlib")) if path}
@@ -76,7 +74,7 @@ class Scope:
         return wanted
 
     def _decide(self, file: str) -> bool:
-        if file.startswith(_NEVER) and not file.startswith(_TUTORIAL):
+        if file.startswith(_NEVER) and not file.startswith(TUTORIAL):
             return False
         names = _module_names(file)
         if any(_matches(entry, file, names) for entry in self.exclude):
@@ -88,8 +86,8 @@ def by_default(file: str) -> bool:
     """Whether code of this file is instrumented when nothing is included or excluded."""
     if file.startswith("<frozen "):
         return False
-    if file.startswith(_PACKAGE):
-        return file.startswith(_TUTORIAL)
+    if file.startswith(OWN):
+        return file.startswith(TUTORIAL)
     for marker in _INSTALLED:
         if marker in file:
             top = file.rpartition(marker)[2].split(os.sep, 1)[0].removesuffix(".py")
@@ -99,7 +97,7 @@ def by_default(file: str) -> bool:
 
 def by_runner(file: str) -> bool:
     """Whether this file belongs to racecheck, pytest, or what else runs the test and is no part of it."""
-    return file.startswith(_PACKAGE) or (any(marker in file for marker in _INSTALLED) and not by_default(file))
+    return file.startswith(OWN) or (any(marker in file for marker in _INSTALLED) and not by_default(file))
 
 
 def special_attributes(code: CodeType) -> frozenset[str] | None:

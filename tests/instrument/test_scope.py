@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import logging.handlers
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import CodeType
@@ -96,3 +97,17 @@ def test_plugins_that_are_installed_are_out_of_scope() -> None:
         module = sys.modules.get(entry.module)
         if module is not None and module.__file__ is not None and entry.name != "anyio":
             assert not by_default(module.__file__)
+
+
+def test_racecheck_itself_stays_out_when_it_is_imported_through_a_link(tmp_path: Path) -> None:
+    link = tmp_path / PACKAGE.name
+    link.symlink_to(PACKAGE)
+    program = """if True:
+        from pytest_racecheck.engine import real
+        from pytest_racecheck.instrument import Scope
+        from pytest_racecheck.tutorial import bank
+        for module in (real, bank):
+            print(module.__file__, Scope().wants(compile("", module.__file__, "exec")))
+    """
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"{link}/engine/real.py False", f"{link}/tutorial/bank.py True"]
