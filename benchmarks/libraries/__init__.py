@@ -1,0 +1,1 @@
+"""Real bugs in real libraries: what racecheck and its peers find in a folder of tests."""
