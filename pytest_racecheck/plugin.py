@@ -14,15 +14,16 @@ from pytest_racecheck import __version__, hookspecs
 from pytest_racecheck.primitives import install
 from pytest_racecheck.pytesting import marked, options
 from pytest_racecheck.pytesting.fixture import racecheck
+from pytest_racecheck.pytesting.gil_fixture import gil
 from pytest_racecheck.tutorial import fixtures as tutorial
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_racecheck.settings import Settings
 
-__all__ = ["racecheck"]
+__all__ = ["gil", "racecheck"]
 
 #: What a session without marker arguments would use; there from configuration on.
 _SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
@@ -56,11 +57,19 @@ def pytest_configure(config: pytest.Config) -> None:
     _held_by_import = False
     config.stash[_HOLDS] = True
     config.addinivalue_line("markers", marked.MARKER_HELP)
+    config.addinivalue_line("markers", marked.GIL_HELP)
     config.stash[_SETTINGS] = options.session_settings(config)
     options.treats_all_as_marked(config)
-    json_path = options.json_path(config)
-    if json_path is not None or config.getoption("dist", "no") != "no":
-        _collect_results(config, json_path)
+    options.gil_report(config)
+    options.hang_timeout(config)
+    json_path = options.report_path(config, options.JSON)
+    html_path = options.report_path(config, options.HTML)
+    if json_path is not None or html_path is not None or config.getoption("dist", "no") != "no":
+        _collect_results(config, json_path, html_path)
+    if config.getoption("dist", "no") != "no" and not _is_xdist_worker(config):
+        from pytest_racecheck.pytesting.lost_workers import LostWorkers
+
+        config.pluginmanager.register(LostWorkers(), "racecheck-lost-workers")
     config.pluginmanager.register(tutorial, "racecheck-tutorial")
 
 
@@ -75,10 +84,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Find the tests to explore; without any, nothing more of racecheck is imported or registered."""
     try:
-        selected = marked.select(items, config.stash[_SETTINGS], options.treats_all_as_marked(config))
+        why_not: dict[pytest.Item, str] = {}
+        selected = marked.select(items, config.stash[_SETTINGS], options.treats_all_as_marked(config), why_not)
         selected = marked.replayed(selected, items, config.stash.get(options.REPLAYS, {}))
         if selected and str(config.getoption("parallel_threads", None) or 1) != "1":
             raise pytest.UsageError("racecheck and --parallel-threads (pytest-run-parallel) can't be used together")
+        _measure(config, items, selected)
     except pytest.UsageError as error:
         if not _is_xdist_worker(config):
             raise
@@ -88,11 +99,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.clear()
         return
     config.stash[_MARKED] = len(selected)
-    if selected and not config.getoption("collectonly"):
+    if (selected or why_not) and not config.getoption("collectonly"):
         from pytest_racecheck.pytesting.item_hooks import ItemHooks
 
-        config.pluginmanager.register(ItemHooks(selected), "racecheck-items")
-        _collect_results(config, None)
+        config.pluginmanager.register(ItemHooks(selected, why_not), "racecheck-items")
+        _collect_results(config, None, None)
+    seconds = options.hang_timeout(config)
+    if (selected or (items and seconds is not None)) and not config.getoption("collectonly"):
+        from pytest_racecheck.pytesting.hang_hooks import HangHooks
+
+        config.pluginmanager.register(HangHooks(seconds, selected), "racecheck-hangs")
+        _collect_results(config, None, None)
+
+
+def _measure(config: pytest.Config, items: list[pytest.Item], explored: Mapping[pytest.Item, Settings]) -> None:
+    """Find the tests whose gain from threads is measured."""
+    measured, every = marked.measured(items), options.gil_report(config)
+    if (measured or (every and explored)) and not config.getoption("collectonly"):
+        from pytest_racecheck.pytesting.gil_hooks import GilHooks
+
+        config.pluginmanager.register(GilHooks(measured, explored, every=every), "racecheck-gil")
+        _collect_results(config, None, None)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -108,12 +135,12 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
     return _header(config)
 
 
-def _collect_results(config: pytest.Config, json_path: Path | None) -> None:
+def _collect_results(config: pytest.Config, json_path: Path | None, html_path: Path | None) -> None:
     """Where reports arrive that may have results: not in a worker of pytest-xdist, but in its controller."""
     if not _is_xdist_worker(config) and not config.pluginmanager.has_plugin(_RESULTS):
         from pytest_racecheck.pytesting.results import Results
 
-        config.pluginmanager.register(Results(config, json_path), _RESULTS)
+        config.pluginmanager.register(Results(config, json_path, html_path), _RESULTS)
 
 
 def _header(config: pytest.Config) -> str:

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from pytest_racecheck.strategy import NAMES as STRATEGIES
+from pytest_racecheck.strategy import CHOICES as STRATEGIES
 from pytest_racecheck.strategy import is_name as is_strategy
 
 MODELS: Final = ("python", "gil")
+
+#: What a detector finds beside the test's own checks, and what can be made to fail a test.
+FINDINGS: Final = ("data-race", "lock-order", "leak")
 
 
 class SettingsError(ValueError):
@@ -26,9 +29,13 @@ class Settings:
     """Everything the engine has to know about how to explore one test.
 
     ``timeout`` is in real seconds for one interleaving; ``max_points`` limits the scheduling points of one
-    interleaving, ``shrink`` the real seconds for making a failing schedule simpler. ``threads``: run the test body
+    interleaving, ``shrink`` the real seconds for making a failing schedule simpler. ``sleep_scale`` makes the test's
+    own sleeps longer or shorter under stress. ``threads``: run the test body
     itself in so many threads at once. ``include`` and ``exclude`` hold module name prefixes or path patterns.
-    ``replay`` is the token of the one schedule to run, instead of a search.
+    ``replay`` is the token of the one schedule to run, instead of a search. ``fail_on``: what of `FINDINGS` makes the
+    test fail; ``suppressions``: those that don't count, as ``kind:pattern``. ``watch``: somebody wants to know all that
+    the detectors can find, whatever that takes. ``unasked``: the test has no marker; if it starts no second thread, it
+    is run once.
     """
 
     interleavings: int = 200
@@ -42,6 +49,11 @@ class Settings:
     model: str = "python"
     max_points: int = 1_000_000
     shrink: float = 1.5
+    sleep_scale: float = 1.0
+    fail_on: tuple[str, ...] = ()
+    suppressions: tuple[str, ...] = ()
+    watch: bool = False
+    unasked: bool = False
 
 
 class Argument(NamedTuple):
@@ -97,6 +109,22 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(entry) for entry in value)
 
 
+def _findings(value: object) -> tuple[str, ...]:
+    names = [name.strip() for text in _texts(value) for name in text.split(",") if name.strip()]
+    if not set(names) <= set(FINDINGS):
+        raise ValueError
+    return tuple(dict.fromkeys(names))
+
+
+def _suppressions(value: object) -> tuple[str, ...]:
+    lines = _texts(value)
+    for line in lines:
+        kind, _, pattern = line.partition(":")
+        if kind not in FINDINGS or not pattern.strip():
+            raise ValueError
+    return lines
+
+
 _COUNT: Final = "a whole number from 1 up"
 _SCOPE: Final = "a module name prefix or a path pattern, or a list of them"
 
@@ -112,10 +140,15 @@ ARGUMENTS: Final[Mapping[str, Argument]] = {
     "model": Argument(f"one of {', '.join(MODELS)}", _one_of(*MODELS), str),
     "max_points": Argument(_COUNT, _count, int),
     "shrink": Argument("a number of seconds above 0", _seconds, float),
+    "sleep_scale": Argument("a number above 0", _seconds, float),
+    "fail_on": Argument(f"any of {', '.join(FINDINGS)}, separated by commas or as a list", _findings, str),
+    "suppressions": Argument(f"kind:pattern, where kind is one of {', '.join(FINDINGS)}", _suppressions, str),
 }
 
 #: The arguments of ``@pytest.mark.race``, in the order in which they are shown.
-MARKER_ARGUMENTS: Final = ("interleavings", "strategy", "seed", "timeout", "threads", "include", "exclude", "model")
+MARKER_ARGUMENTS: Final = (
+    *("interleavings", "strategy", "seed", "timeout", "threads", "include", "exclude", "model", "fail_on"),
+)
 
 
 def checked(name: str, value: object, shown_as: str | None = None) -> Any:

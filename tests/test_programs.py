@@ -56,7 +56,15 @@ def test_buggy_programs_are_caught(pytester: pytest.Pytester, seed: int) -> None
 
 @pytest.mark.parametrize(
     ("strategy", "interleavings", "seed"),
-    [("auto", 40, 1), ("directed", 15, 1), ("surw", 15, 2), ("pos", 15, 1), ("pct", 15, 2), ("random", 15, 1)],
+    [
+        ("auto", 40, 1),
+        ("directed", 15, 1),
+        ("surw", 15, 2),
+        ("pos", 15, 1),
+        ("pct", 15, 2),
+        ("random", 15, 1),
+        ("stress", 5, 1),
+    ],
 )
 def test_safe_programs_are_never_reported(
     pytester: pytest.Pytester, strategy: str, interleavings: int, seed: int

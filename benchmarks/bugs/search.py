@@ -60,8 +60,8 @@ class _Searching(Explorer):
             raise run.error  # a mistake in a strategy must not pass for a bug that was found
         raise _Stopped(search.done)
 
-    def _run(self, begin: Callable[[], None]) -> Run:
-        run = super()._run(begin)
+    def _run(self, begin: Callable[[], None], *, searching: bool = False) -> Run:
+        run = super()._run(begin, searching=searching)
         self.points = max(self.points, run.points)
         return run
 

@@ -18,8 +18,9 @@ class Event:
     """What one thread did at one moment.
 
     ``identity`` is a number for the lock, the place in memory or the thread that it was done to: events with the same
-    one touched the same thing. ``memory``: an access to memory (a "read" may also be a look at a lock); ``item`` says
-    which item of a container, None the whole. ``exact``: it is known which object was touched, not only the name.
+    one touched the same thing. ``memory``: an access to memory (a "read" may also be a look at a lock); ``container``:
+    to one of the built-in ones, ``item`` says which item of it, None the whole. ``exact``: it is known which object was
+    touched, not only the name.
     ``holds``: the locks that the thread held. ``child``: the thread that a "start" starts or a "join" waited for.
     ``call``: the library's method that this is a part of ("wait" of a Condition), ``subject`` the name of its object.
     """
@@ -40,6 +41,7 @@ class Event:
     call: str = ""
     subject: str = ""
     stack: tuple[Frame, ...] = ()
+    container: bool = False
 
     @property
     def writes(self) -> bool:

@@ -35,6 +35,11 @@ def is_a(value: object, cls: type) -> bool:
     return any(each is cls for each in _MRO(type(value)))
 
 
+def definer(cls: type, name: str) -> type | None:
+    """The class, of ``cls`` and those that it inherits from, that defines ``name`` for its instances."""
+    return next((each for each in _MRO(cls) if name in _NAMESPACE(each)), None)
+
+
 def namespace(cls: type) -> list[tuple[str, object]]:
     """Names and values of what the class itself defines."""
     return [(name, value) for name, value in list(_NAMESPACE(cls).items()) if type(name) is str]

@@ -13,7 +13,7 @@ _DID: Final = {"read": "read it", "write": "wrote it", "update": "changed it"}
 def place(event: Event) -> str:
     """As in ``bank.py:27``: the reader knows which folder that is in, and the report says so next to it."""
     file, line = event.line
-    return f"{file.replace(chr(92), '/').rpartition('/')[2]}:{line}" if file else "an unknown place"
+    return at(file, line) if file else "an unknown place"
 
 
 def did(event: Event) -> str:
@@ -24,3 +24,8 @@ def did(event: Event) -> str:
 def did_to(event: Event) -> str:
     """As in ``wrote pair.a at bank.py:32``."""
     return f"{_DID.get(event.kind, event.kind).removesuffix(' it')} {event.resource} at {place(event)}"
+
+
+def at(file: str, line: int) -> str:
+    """As in ``bank.py:27``."""
+    return f"{file.replace(chr(92), '/').rpartition('/')[2]}:{line}"

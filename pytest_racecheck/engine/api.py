@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine import current, real, stressed
 
 
 class RunApi:
@@ -24,13 +25,16 @@ class RunApi:
         me = current.thread
         if me is not None and me.ident == real.get_ident() and not me.quiet:
             me.scheduler.point(me, "point", label)
+        elif stressed.run is not None:
+            stressed.run.point()
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
         """No preemption inside."""
         me = current.thread
         if me is None or me.ident != real.get_ident():
-            yield
+            with contextlib.nullcontext() if stressed.run is None else stressed.run.atomic():
+                yield
             return
         if not me.quiet:
             # What is inside is one step, and others may come before it.

@@ -87,9 +87,6 @@ class Baton:
         self.lost: list[ControlledThread] = []
         self.stuck: Stuck | None = None
         self.interrupt: BaseException | None = None
-        #: Set by the watchdog: where the threads were when time ran out, and that it sent the main thread a signal.
-        self.hang_stacks = ""
-        self.signalled = False
         self._hooks = hooks
         self._turn = 0
         self._naps_in_a_row = 0
@@ -98,6 +95,7 @@ class Baton:
         self._ended: list[threading.Thread] = []
         self.main = self._register("0", threading.current_thread(), "")
         self.main.ident = real.get_ident()
+        self.main.native_id = threading.get_native_id()
         self.enable(self.main)
 
     def _register(self, path: str, thread: threading.Thread | None, function: str) -> ControlledThread:
@@ -152,7 +150,11 @@ class Baton:
         if me.unwinding:
             raise Unwind
         self.disable(me)
-        chosen = self._next(me, default)
+        try:
+            chosen = self._next(me, default)
+        except BaseException:
+            self.enable(me)  # while it minded the world for all: a handler of a signal raised, its wait is over
+            raise
         if chosen is not me:
             self._switch(me, chosen, False)
         elif me.attention:
@@ -166,9 +168,9 @@ class Baton:
                 self.external.admit()
             elif self._draining or self.stuck is not None:
                 return self.main
-            elif self.external.count:
-                self.external.wait(self.clock.next_deadline(), me)
-                self._expire(self.clock.now)
+            elif self.external.count or (self.clock.next_deadline() is not None and self.external.is_time_real):
+                self.external.wait(self.clock.next_deadline())
+                self._expire(self.clock.now + (0 if self.external.threads else TOLERANCE))
             elif not (self._somebody_waits() and self.external.wait_for_release()):
                 deadline = self.clock.next_deadline()
                 if deadline is None:
@@ -202,7 +204,7 @@ class Baton:
             self.observer.switch(me, chosen, can_go_on)
         self._hand_over(chosen)
         self.park(me)
-        while me.slot < 0 and not me.attention and not self._draining:
+        while me.slot < 0 and self.stuck is None and not me.unwinding and not self._draining:
             # Not enabled, yet handed the baton: the others are outside, and somebody has to mind the clock for them.
             chosen = self._next(me, None)
             if chosen is not me:
@@ -228,12 +230,15 @@ class Baton:
         self._turn += 1
         self._naps_in_a_row = 0
         chosen.turn = self._turn
+        if self.external.threads:
+            chosen.attention = True
         current.thread = chosen
         chosen.gate.release()
 
     def park(self, me: ControlledThread) -> None:
         """Waits at the gate of ``me`` until it is handed the baton."""
         if me is self.main:
+            self.external.remind(me)
             self._park_main(me)
         else:
             me.gate.acquire()
@@ -278,6 +283,11 @@ class Baton:
             self.disable(holder)
             self.alive -= 1
             self.lost.append(holder)
+            if holder.ident is not None:
+                current.strays[holder.ident] = holder
+            from pytest_racecheck.engine.leftover import let_go
+
+            let_go(holder)
 
     def reap(self) -> None:
         """Waits for the real end of the threads that have ended, so that enumerate() and is_alive() tell no lies."""
@@ -318,6 +328,10 @@ class Baton:
             if me.unwinding == 2 or me.unwinding > UNWINDING_OPERATIONS:
                 raise Unwind
             return True
+        if me is self.main and self.stuck is None:
+            self.external.raise_now(me)
+        if self.external.threads:
+            self.external.settle()
         if self.external.news:
             self.external.admit()
         if self._draining and self.stuck is None:
@@ -325,7 +339,7 @@ class Baton:
             if self._drain_budget <= 0 and me is not self.main:
                 self._switch(me, self.main, False)
         elif self.stuck is None:
-            me.attention = False
+            me.attention = bool(self.external.threads)
         elif me is not self.main:
             self._switch(me, self.main, False)
         else:

@@ -22,6 +22,10 @@ class Search:
         self.cut = 0
         self.uncontrolled: set[str] = set()
         self.reproduced = (1, 1)
+        #: The first interleaving that failed, where it is not the last one of the search.
+        self.failed_at: int | None = None
+        #: A failure that needs no deviation from the serial schedule, under which the test passed at first.
+        self.survives = False
         #: Where two replays of the failure first differed, in words.
         self.divergence = ""
         self.last: Run
@@ -47,6 +51,11 @@ class Search:
         self.threads = max(self.threads, run.threads)
         self.cut += run.kind == "limit"
         self.uncontrolled.update(run.uncontrolled)
+
+    @property
+    def first_failure(self) -> int:
+        """The number of the interleaving that failed, if one did."""
+        return self.done - 1 if self.failed_at is None else self.failed_at
 
     def is_proof(self) -> bool:
         """Whether every inequivalent interleaving was run, and all of what they do is modelled."""

@@ -51,6 +51,11 @@ class Environment:
                 self._mask = None
         self._pin()
 
+    @property
+    def processors(self) -> set[int]:
+        """Those that the process had when the item began; empty where that can't be told or changed."""
+        return set() if self._mask is None else set(self._mask)
+
     def begin_run(self) -> None:
         """Called before each run: the same random numbers and thread names, no garbage, a processor that is free."""
         random.seed(self._seed)

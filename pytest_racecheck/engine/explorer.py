@@ -4,42 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pytest_racecheck import strategy
 from pytest_racecheck.engine import under_gil
 from pytest_racecheck.engine.api import RunApi
 from pytest_racecheck.engine.books import Search
+from pytest_racecheck.engine.conclusion import REPLAYS, Conclusion
 from pytest_racecheck.engine.divergence import first_difference
-from pytest_racecheck.engine.errors import (
-    DeadlockFailure,
-    HangFailure,
-    NondeterministicFailure,
-    ReplayError,
-    VacuousFailure,
-)
+from pytest_racecheck.engine.errors import FindingFailure, ReplayError
 from pytest_racecheck.engine.recorder import Recording
-from pytest_racecheck.engine.result import build_failure
 from pytest_racecheck.engine.runner import Runner, World
 from pytest_racecheck.engine.schedule import decode
-from pytest_racecheck.report.model import Failure, TestResult, UnderGil, Verdict
+from pytest_racecheck.instrument import InstrumentationError
 from pytest_racecheck.shrink.minimise import Candidate, minimise
 from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
 from pytest_racecheck.strategy.serial import Serial
+from pytest_racecheck.stress.fallback import Control
+from pytest_racecheck.watch.findings import Findings
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.run import Run
     from pytest_racecheck.engine.schedule import Schedule
+    from pytest_racecheck.report.model import Failure, TestResult, UnderGil
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.shrink.database import FailureDatabase
     from pytest_racecheck.strategy.base import Strategy
     from pytest_racecheck.strategy.exhaustive import Exhaustive
-
-#: A failure is replayed so often before it is reported.
-REPLAYS: Final = 10
+    from pytest_racecheck.stress.stresser import Stresser
 
 
 class Explorer:
@@ -61,6 +58,7 @@ class Explorer:
         self._seed = int.from_bytes(digest, "big")
         self._settings = settings
         self._nodeid = nodeid
+        self._world = world
         self._progress = progress
         self._database = database
         self._runner = Runner(settings, world, self._seed)
@@ -72,6 +70,15 @@ class Explorer:
         self._failed = False
         self._under_gil: UnderGil = "unknown"
         self._number = 0
+        #: The schedule of interleaving 0.
+        self._serial: Schedule = ()
+        #: A schedule of an earlier session treats sleeps in another way than interleaving 0 did.
+        self._naps_changed = False
+        self._findings = Findings(settings)
+        #: While the test is under stress; and what is to be said of that.
+        self._stresser: Stresser | None = None
+        self._stress_notes: list[str] | None = None
+        self._control = Control()
 
     def open(self) -> None:
         """Before the first fixture of interleaving 0; the calling thread becomes the main thread of the runs.
@@ -79,7 +86,8 @@ class Explorer:
         Raises InstrumentationError when racecheck can see nothing here.
         """
         try:
-            self._runner.open()
+            self._open_runner()
+            self._runner.watching = (self._findings.watcher, 0)
             if self._token is None:
                 self._runner.begin(Serial(), patient=True)
             else:
@@ -92,6 +100,14 @@ class Explorer:
             self._runner.close()
             raise
 
+    def _open_runner(self) -> None:
+        try:
+            self._runner.open()
+        except InstrumentationError as error:
+            if self._token is not None or self._settings.strategy not in ("auto", "stress"):
+                raise
+            self._control.blind = str(error)
+
     def suspended(self) -> AbstractContextManager[None]:
         """The calling thread is not controlled inside."""
         return self._runner.suspended()
@@ -99,11 +115,18 @@ class Explorer:
     def before_tear_down(self) -> None:
         """The call phase is over for good: what a failed run left gets in the way of no fixture any longer."""
         if self._failed:
-            self._runner.unwind()
+            (self._stresser or self._runner).unwind()
+        if self._stresser is None:
+            self._runner.limit_tear_down()
 
     def close(self) -> None:
         """After pytest's tear-down of the item, whatever happened before."""
-        self._runner.close()
+        try:
+            if self._stresser is not None:
+                self._stresser.close()
+                self._stresser = None
+        finally:
+            self._runner.close()
 
     def explore(self) -> TestResult:
         """Runs the body of interleaving 0, then all the others, until one fails.
@@ -116,10 +139,14 @@ class Explorer:
             run = self._without_naps()
         self.api.count()
         search.count(run)
-        if not run.failed and self._token is None:
+        self._serial = run.schedule
+        alone = self._settings.unasked and run.threads < 2
+        if not run.failed and self._token is None and not alone:
             run = self._search(search)
-        elif run.failed and self._token is None:
+        elif run.failed and self._token is None and not self._settings.unasked:
             run = self._record_serial(run)
+        if not run.failed and self._stress_notes is None:
+            run = self._look_beside(search, run)
         search.stop()
         with self.suspended():
             return self._conclude(search, run)
@@ -157,6 +184,7 @@ class Explorer:
             self.api.count()
             search.count(run)
             if run.failed:
+                self._naps_changed = naps is not self._runner.naps
                 return run
             self._runner.naps = naps
             self._forget(token)
@@ -173,10 +201,14 @@ class Explorer:
                 self._database.save(self._nodeid, failure.token)
 
     def _search(self, search: Search) -> Run:
+        if self._control.blind is not None:
+            return self._stress(search)
         known = self._known_failures(search)
         if known is not None:
             search.stop()
             return self._confirm(search, known)
+        if self._settings.strategy == "stress":
+            return self._stress(search)
         random = Random(self._seed)
         chosen = strategy.create(self._settings.strategy, random, self._settings.interleavings - search.done)
         run = search.last
@@ -184,7 +216,7 @@ class Explorer:
             self._number = search.done
             exhaustive = chosen.exhaustive
             audited = exhaustive is not None
-            run = self._run(lambda: self._runner.begin(chosen, audited=audited))  # noqa: B023
+            run = self._run(lambda: self._runner.begin(chosen, audited=audited), searching=True)  # noqa: B023
             self.api.count()
             search.count(run)
             self._progress(search.done, search.per_second, run.threads)
@@ -193,6 +225,8 @@ class Explorer:
                 return self._confirm(search, run)
             if exhaustive is not None and self._is_over(search, exhaustive, run):
                 break
+            if self._settings.strategy == "auto" and self._control.is_lost(run):
+                return self._stress(search)
         return run
 
     def _is_over(self, search: Search, exhaustive: Exhaustive, run: Run) -> bool:
@@ -206,25 +240,109 @@ class Explorer:
         search.proof = exhaustive
         return search.is_proof() or to_prove
 
-    def _run(self, begin: Callable[[], None]) -> Run:
+    def _look_beside(self, search: Search, run: Run) -> Run:
+        """The test's own checks pass. Fails it all the same if a detector found what it is to fail on."""
+        findings = self._findings
+        if self._runner.may_leak() and (self._token is None or findings.leaks_count):
+            again = self._once_more()
+            if again.failed:
+                return again
+        fatal = findings.fatal(search.is_proof())
+        if fatal is None:
+            return run
+        search.stop()
+        search.failed_at = fatal.finding.interleaving
+        schedule = findings.pursue(fatal)
+        if self._token is not None:
+            return findings.as_failure(run)
+        if fatal.finding.kind == "leak":  # the next run shows what this one left
+            self._replay(Replay(schedule))
+            run = self._replay(Replay(schedule), Recording())
+            search.reproduced = (int(findings.was_left()), 1)
+            return findings.as_failure(run)
+        return self._confirm(search, findings.as_failure(replace(run, schedule=schedule)))
+
+    def _once_more(self) -> Run:
+        """One more run, so that what the last one left can be seen: its fixtures have to be gone for that."""
+        recording = None
+        following: Strategy = Serial()
+        if self._token is not None:
+            recording = Recording()
+            following = TokenReplay(self._token[0], recording)
+        return self._run(lambda: self._runner.begin(following, patient=True, recording=recording), searching=True)
+
+    def _run(self, begin: Callable[[], None], *, searching: bool = False) -> Run:
         """One more interleaving: ends the one before, then begins, sets up and calls."""
-        if self._failed:
-            self._runner.unwind()
-        self._runner.tear_down()
-        self._runner.end()
+        self._end_run()
+        if self._stresser is not None:
+            self._stresser.close()
+            self._stresser = None
+            self._runner.take_back()
         self.api.begin(self._number)
+        self._runner.watching = self._findings.watching(self._number, searching=searching)
         begin()
         run = self._runner.call(set_up=True)
         self._failed = run.failed or run.kind == "limit"  # threads are left that must end before fixtures do
+        return self._findings.judged(run)
+
+    def _end_run(self) -> None:
+        runner = self._stresser or self._runner
+        if self._failed:
+            runner.unwind()
+        runner.tear_down()
+        runner.end()
+
+    def _stress(self, search: Search) -> Run:
+        """Leaves the scheduling to the operating system; a failure is then looked for under control."""
+        from pytest_racecheck.stress.search import StressSearch
+
+        chosen = strategy.create("auto", Random(self._seed), self._settings.interleavings)
+
+        def run_controlled() -> Run:
+            audited = chosen.exhaustive is not None
+            return self._run(lambda: self._runner.begin(chosen, audited=audited))
+
+        controls = self._settings.strategy == "stress" and self._control.blind is None
+        stress = StressSearch(self._settings, self._run_stressed, run_controlled if controls else None, self._progress)
+        self._stress_notes = stress.notes
+        run, controlled = stress.search(search)
+        if controlled is None:
+            has_gil = getattr(sys, "_is_gil_enabled", lambda: True)()
+            if has_gil and (self._settings.model == "gil" or self._control.blind is not None):
+                self._under_gil = "reachable"  # nobody interfered between two accesses to memory
+            return run
+        under_stress = search.reproduced
+        confirmed = self._confirm(search, controlled)
+        if not search.reproduced[0]:
+            search.reproduced = under_stress
+            return run
+        return confirmed
+
+    def _run_stressed(self, number: int) -> Run:
+        """One more interleaving without control."""
+        from pytest_racecheck.stress.stresser import Stresser
+
+        self._end_run()
+        if self._stresser is None:
+            self._stresser = Stresser(self._settings, self._world, self._runner.lend(), self._seed)
+            self._stresser.open()
+        self.api.begin(number)
+        run = self._stresser.run(number)
+        self.api.count()
+        self._failed = run.failed
         return run
 
     def _confirm(self, search: Search, run: Run) -> Run:
         """Replays a failure. Returns the last replay, recorded, which stays set up."""
         if run.kind == "hang":
-            search.reproduced = (1, 1)
             return run
         same = 0
         schedule = self._minimise(run)
+        beside = isinstance(run.error, FindingFailure)
+        if schedule == self._serial and run.kind == "failed" and not (self._naps_changed or beside):
+            search.survives = True  # the serial schedule passed at first
+            search.reproduced = (0, REPLAYS)
+            return run
         for _ in range(REPLAYS - 1):
             same += self._replay(Replay(schedule)).same_failure(run)
         self._under_gil = self._search_under_gil(run, schedule)
@@ -282,99 +400,23 @@ class Explorer:
     # ------------------------------------------------------------------ the result
 
     def _conclude(self, search: Search, run: Run) -> TestResult:
-        verdict: Verdict = "passed"
-        self._failed = run.failed or run.kind == "limit"
-        if run.failed:
-            verdict = self._verdict(search, run)
-            self.failure = self._raise_what(search, run, verdict)
-        vacuous = [name for name, held in self.api.conditions.items() if not held]
-        if self.failure is None and vacuous and self._token is None:
-            names = ", ".join(repr(name) for name in vacuous)
-            self.failure = VacuousFailure(
-                f"vacuous: {names} held in none of {search.done} interleavings (racecheck.sometimes): the test does "
-                "not reach what it is about; check the condition, or raise --interleavings"
-            )
-            verdict = "serial-failure"
-        if verdict == "passed" and search.is_proof():
-            verdict = "proved"
-        return TestResult(
+        self._failed = (run.failed and not isinstance(run.error, FindingFailure)) or run.kind == "limit"
+        conclusion = Conclusion(
+            settings=self._settings,
             nodeid=self._nodeid,
-            verdict=verdict,
-            strategy=self._settings.strategy if self._token is None else "replay",
-            seed=self._settings.seed,
-            requested=search.requested,
-            interleavings=search.done,
-            distinct=max(1, len(search.traces)),
-            exhaustive=verdict == "proved",
-            first_failure=search.done - 1 if run.failed else None,
-            seconds=search.seconds,
-            per_second=search.per_second,
-            failure=self._describe(search, run, verdict) if run.failed else None,
-            outcomes=sorted(self.api.outcomes.items(), key=lambda item: (-item[1], item[0])),
-            notes=self._notes(search),
-            warnings=[] if run.failed or self._token is not None else self._warnings(search),
-            sometimes=vacuous,
+            search=search,
+            run=run,
+            api=self.api,
+            findings=self._findings,
+            control=self._control,
+            token=self._token,
+            following=self._following,
+            stress_notes=self._stress_notes,
+            under_gil=self._under_gil,
+            naps=self._runner.naps,
         )
-
-    def _describe(self, search: Search, run: Run, verdict: Verdict) -> Failure:
-        failure = build_failure(verdict, run, search.reproduced, self.failure, naps=self._runner.naps)
-        failure.under_gil = self._under_gil
-        if self._token is None:
-            self._keep(failure)
-        return failure
-
-    def _verdict(self, search: Search, run: Run) -> Verdict:
-        if run.kind in ("deadlock", "hang"):
-            return "deadlock" if run.kind == "deadlock" else "hang"
-        if self._token is not None:
-            return "race" if self._token[0] else "serial-failure"
-        if search.done == 1:
-            return "serial-failure"
-        return "race" if search.reproduced[0] else "nondeterministic"
-
-    def _raise_what(self, search: Search, run: Run, verdict: Verdict) -> BaseException:
-        if run.kind == "deadlock" and run.diagnosis is not None:
-            return DeadlockFailure("\n".join(run.diagnosis.lines))
-        if run.kind == "hang":
-            return HangFailure(
-                f"an interleaving did not end within {self._settings.timeout:g} s (--racecheck-timeout)\n{run.hang}"
-            )
-        assert run.error is not None
-        if verdict == "nondeterministic":
-            failure = NondeterministicFailure(
-                f"interleaving {search.done - 1} failed with {type(run.error).__name__}: {run.error}; replaying its "
-                f"schedule {REPLAYS} times did not show that again{search.divergence}. The usual causes: state that "
-                "survives from one interleaving to the next (a module-level cache, a singleton), a clock or random "
-                "numbers outside "
-                "racecheck's control, the order of a set, a thread that it does not control"
-            )
-            failure.__cause__ = run.error
-            return failure
-        return run.error
-
-    def _warnings(self, search: Search) -> list[str]:
-        if search.threads < 2:
-            return ["starts no second thread: there is nothing to interleave"]
-        if search.is_proof() and len(search.traces) <= 1:
-            return ["has one interleaving only: its threads touch nothing in common, or never run at the same time"]
-        return []
-
-    def _notes(self, search: Search) -> list[str]:
-        notes = []
-        if search.cut:
-            notes.append(
-                f"{search.cut} interleavings were cut after {self._settings.max_points} scheduling points "
-                "(ini racecheck_max_points)"
-            )
-        if search.proof is not None:
-            notes += [f"all interleavings were run, but this is no proof: {gap}" for gap in sorted(search.proof.gaps)]
-        if search.uncontrolled:
-            notes.append("only partly controlled: threads waited for " + ", ".join(sorted(search.uncontrolled)))
-        following = self._following
-        if following is not None and (following.left is not None or following.unused):
-            path, kind, file, function, source, _ = following.left or next(iter(following.unused))
-            where = f"{kind} {source!r} in {function} ({file})" if source else f"the {kind} of thread {path}"
-            notes.append(
-                f"the replay left its track at {where}: the code has changed there, or the test is another one"
-            )
-        return notes
+        result = conclusion.result()
+        self.failure = conclusion.raised
+        if self._token is None and result.failure is not None and not result.failure.finding:
+            self._keep(result.failure)
+        return result

@@ -109,7 +109,7 @@ class Names:
     def _place(self, owner: Any, access: Access, scheduler: Scheduler) -> str:
         if access.container:
             name = None if owner is UNKNOWN or not access.shared else self._find(owner, scheduler)
-            return name or _container(access)
+            return name or container_name(access)
         # A variable of a module or of an enclosing function needs no owner.
         if owner is UNKNOWN or type(owner) in (dict, Closure):
             return access.name
@@ -132,7 +132,7 @@ class Names:
         return name if self._given[name] == 1 else f"{name} #{self._given[name]}"
 
 
-def _container(access: Access) -> str:
+def container_name(access: Access) -> str:
     """The expression of a container, from that of what is done to it."""
     source = access.site.source
     receiver, called, _ = source.partition(f".{access.name}(")

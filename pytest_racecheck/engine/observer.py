@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 class Observer(Protocol):
     """Told of every operation right before it happens, in the thread that carries it out."""
 
-    #: Where the operation stands that was told last, if the observer finds that out.
-    site: Site | None
+    @property
+    def site(self) -> Site | None:
+        """Where the operation stands that was told last, if the observer finds that out."""
 
     def operation(self, thread: ControlledThread, kind: Kind, resource: object) -> None:
         """``thread`` carries out its next operation now; if it is one on memory, `access` follows."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
 
+from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.operation import Site
 
 #: racecheck's own folder, as it was imported and as it is when links are followed.
@@ -46,10 +47,22 @@ def current_site() -> Site | None:
     return site_of(sys._getframe(1))
 
 
+def _line(file: str, number: int) -> str:
+    """A line of a file. That racecheck looks at it is no operation of the thread, which would want to be looked up."""
+    me = current.thread
+    if me is None or me.ident != real.get_ident():
+        return linecache.getline(file, number)
+    me.quiet += 1
+    try:
+        return linecache.getline(file, number)
+    finally:
+        me.quiet -= 1
+
+
 def _site(frame: FrameType) -> Site:
     code = frame.f_code
     line = frame.f_lineno or 0
-    text = linecache.getline(code.co_filename, line)
+    text = _line(code.co_filename, line)
     stripped = text.strip()
     column = len(text) - len(text.lstrip())
     return Site(code.co_filename, line, column, line, column + len(stripped), code.co_qualname, stripped)

@@ -7,6 +7,7 @@ names and no others, so that it never schedules its own locks and clocks.
 from __future__ import annotations
 
 import _thread
+import os
 import threading
 import time
 from _queue import SimpleQueue
@@ -31,14 +32,24 @@ perf_counter_ns = time.perf_counter_ns
 time_ = time.time
 time_ns = time.time_ns
 
+# What the stand-ins for the file system and for waiting replace, as far as the engine needs it.
+listdir = os.listdir
+os_open = os.open
+os_read = os.read
+os_close = os.close
+
 __all__ = [
     "SimpleQueue",
     "allocate_lock",
     "get_ident",
+    "listdir",
     "lock_type",
     "monotonic",
     "monotonic_ns",
     "native_id",
+    "os_close",
+    "os_open",
+    "os_read",
     "perf_counter",
     "perf_counter_ns",
     "rlock",

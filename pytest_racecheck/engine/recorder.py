@@ -121,6 +121,7 @@ class Recording:
     def _access(self, thread: ControlledThread, access: Access, owner: object, key: object, frame: FrameType) -> None:
         event = self._add(thread, access.kind, access.name, frame)
         event.memory = True
+        event.container = access.container
         event.exact = owner is not UNKNOWN
         event.call = access.name if access.container and access.name != "[]" else ""
         if thread.location is not None:

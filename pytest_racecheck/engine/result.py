@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.detect import guards
 from pytest_racecheck.detect.calls import with_calls
@@ -12,6 +12,7 @@ from pytest_racecheck.detect.events import Trace
 from pytest_racecheck.detect.happens_before import order_of
 from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
 from pytest_racecheck.detect.relevance import deadlock_levels, race_levels
+from pytest_racecheck.detect.wording import did
 from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.schedule import encode
 from pytest_racecheck.report.model import (
@@ -25,18 +26,30 @@ from pytest_racecheck.report.model import (
     Verdict,
 )
 
+_SAME_ORDER: Final = "Take these locks in the same order in every thread."
+
 if TYPE_CHECKING:
     from pytest_racecheck.detect.deadlock import Diagnosis
     from pytest_racecheck.detect.events import Event, Turn
     from pytest_racecheck.engine.operation import Site
     from pytest_racecheck.engine.recorder import Recording
     from pytest_racecheck.engine.run import Run
+    from pytest_racecheck.report.model import Finding
 
 
 def build_failure(
-    verdict: Verdict, run: Run, reproduced: tuple[int, int], raised: BaseException | None, *, naps: bool
+    verdict: Verdict,
+    run: Run,
+    reproduced: tuple[int, int],
+    raised: BaseException | None,
+    *,
+    naps: bool,
+    finding: Finding | None = None,
 ) -> Failure:
-    """The failure of a run that was recorded (with less detail if it was not)."""
+    """The failure of a run that was recorded (with less detail if it was not).
+
+    ``finding``: what it fails on, if its own checks pass.
+    """
     recording = run.recording
     failure = Failure(
         kind=verdict,
@@ -44,16 +57,22 @@ def build_failure(
         message=_text(raised).partition("\n")[0],
         token=_token(run, recording, naps),
         reproduced=reproduced,
+        finding=None if finding is None else finding.kind,
     )
     if run.error is not None:
         failure.raised = _raised_at(run.error)
         failure.raised_in = run.thread
     if recording is not None:
         failure.threads = _threads(recording)
+    else:
+        failure.threads, failure.steps = list(run.last_threads), list(run.last)
+    if run.state is not None and verdict == "hang":
+        failure.threads, failure.folded = run.state.threads, run.state.folded
+        failure.processes, failure.stacks_by = run.state.processes, run.state.stacks_by
     if run.diagnosis is not None:
         _add_diagnosis(failure, run.diagnosis, recording)
     if recording is not None:
-        _add_story(failure, recording, _text(raised))
+        _add_story(failure, recording, _text(raised), finding)
     return failure
 
 
@@ -79,12 +98,16 @@ def _add_diagnosis(failure: Failure, diagnosis: Diagnosis, recording: Recording 
             thread.function = recording.main_function
 
 
-def _add_story(failure: Failure, recording: Recording, thrown_text: str) -> None:
+def _add_story(failure: Failure, recording: Recording, thrown_text: str, finding: Finding | None) -> None:
     """What led to the failure: steps, accesses that clash, data races."""
     events = recording.events
     trace = Trace(events, recording.turns, failure.raised_in, failure.exception, thrown_text, failure.raised)
     clash = None
-    if failure.kind == "deadlock":
+    if finding is not None:
+        clash = _clash_of(finding, events)
+        levels = race_levels(trace, clash.accesses if clash else [])
+        failure.advice += [_SAME_ORDER] if finding.kind == "lock-order" else []
+    elif failure.kind == "deadlock":
         waiting = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]
         clash = find_lost_wake_up(trace, waiting)
         stuck = [thread.id for thread in failure.threads]
@@ -98,6 +121,15 @@ def _add_story(failure: Failure, recording: Recording, thrown_text: str) -> None
     failure.preemptions = [_preemption(turn) for turn in recording.turns if turn.preempted]
     failure.steps = _steps(recording, levels)
     failure.data_races = [_data_race(first, second) for first, second in data_races(events)]
+
+
+def _clash_of(finding: Finding, events: list[Event]) -> Clash | None:
+    """The two accesses of a data race."""
+    lines = {(site.file, site.line) for site in finding.sites}
+    for first, second in data_races(events) if finding.kind == "data-race" else []:
+        if {first.line, second.line} == lines:
+            return Clash([first, second], f"{did(first)}; {did(second)}.", "data race")
+    return None
 
 
 def _add_clash(failure: Failure, clash: Clash, events: list[Event]) -> None:

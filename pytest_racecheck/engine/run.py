@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pytest_racecheck.detect.deadlock import Diagnosis
     from pytest_racecheck.engine.recorder import Recording
     from pytest_racecheck.engine.schedule import Schedule
+    from pytest_racecheck.report.model import Step, ThreadReport
+    from pytest_racecheck.stacks.collect import Hang
 
 Kind = Literal["passed", "failed", "deadlock", "hang", "limit"]
 
@@ -37,6 +39,17 @@ class Run:
     #: What the runs so far did that racecheck does not model, as far as that was looked for.
     gaps: tuple[str, ...] = ()
     recording: Recording | None = None
+    #: Where everything was when time ran out.
+    state: Hang | None = None
+    #: How often the baton was taken away from a thread that blocked without telling.
+    taken: int = 0
+    #: Under stress: the test slept or waited with a time-out.
+    timed: bool = False
+    #: Under stress: the machine was so slow that the test may have failed for that.
+    disturbed: bool = False
+    #: Under stress, of a run that failed: the last operations of each thread, and the threads.
+    last: tuple[Step, ...] = ()
+    last_threads: tuple[ThreadReport, ...] = ()
 
     @property
     def failed(self) -> bool:

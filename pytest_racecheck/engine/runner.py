@@ -5,20 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck import instrument
 from pytest_racecheck.detect.deadlock import BlockedThread, Diagnosis, diagnose
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.clock import Origin
 from pytest_racecheck.engine.environment import Environment
-from pytest_racecheck.engine.errors import Unwind
+from pytest_racecheck.engine.errors import HangFailure, Unwind, forget_frames
+from pytest_racecheck.engine.hang import ControlledRun
+from pytest_racecheck.engine.lookout import LOOKOUT
 from pytest_racecheck.engine.memory import Memory
 from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.run import Kind, Run
 from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.instrument.audit import Audit
+from pytest_racecheck.primitives import late
 from pytest_racecheck.primitives import origin as lock_origin
 from pytest_racecheck.primitives.files import FILE_SYSTEM
 
@@ -26,10 +29,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pytest_racecheck.engine.baton import Baton
+    from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.recorder import Recording
     from pytest_racecheck.engine.thread import ControlledThread
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.strategy.base import Strategy
+    from pytest_racecheck.watch.watcher import Watcher
+
+#: Real seconds, more than any test takes.
+UNLIMITED: Final = 1e9
 
 
 class World(Protocol):
@@ -62,25 +70,44 @@ class Runner:
         self._memory = Memory(gil=settings.model == "gil")
         self._instrumentation: instrument.Instrumentation | None = None
         self._origin = Origin()
+        self._begun = False
         self._scheduler: Scheduler | None = None
+        self._target: ControlledRun
         self._audit = Audit(instrument.Scope(settings.include, settings.exclude))
         self._audited = False
         self._model = settings.model
         self._diagnosis: Diagnosis | None = None
         self._recording: Recording | None = None
+        #: Who watches the next run, and its number; and who watches the one under way.
+        self.watching: tuple[Watcher, int] | None = None
+        self._watcher: Watcher | None = None
         #: Whether the serial schedule lets a thread nap: go on after a sleep although others could run meanwhile.
         self.naps = True
 
     def open(self) -> None:
         """Takes hold of the process. Raises InstrumentationError when nothing could be seen here."""
         self._instrumentation = instrument.create()
+        WATCHDOG.start()
         self._environment.open()
+        late.open_all()
+        LOOKOUT.open()
         self._open_instrumentation()
 
     def _open_instrumentation(self) -> None:
         assert self._instrumentation is not None
         opportunity = self._memory.switch_opportunity if self._model == "gil" else None
         self._instrumentation.open(self._audit.scope, self._memory.access, opportunity)
+
+    def lend(self) -> Environment:
+        """Sees nothing until `take_back`: between two runs, another kind of run is to have the process."""
+        assert self._instrumentation is not None
+        self._instrumentation.close()
+        return self._environment
+
+    def take_back(self) -> None:
+        """The end of `lend`."""
+        self._audited = False
+        self._open_instrumentation()
 
     def use_model(self, model: str) -> None:
         """Where threads may be switched from the next run on: "python" or "gil"."""
@@ -104,7 +131,11 @@ class Runner:
         self._memory.begin_run()
         self._recording = recording
         strategy.begin()
-        observer = recording or strategy.observer
+        observer: Observer | None = recording or strategy.observer
+        self._watcher = None
+        if self.watching is not None:
+            self._watcher, number = self.watching
+            observer = self._watcher.begin(observer, number)
         self._memory.observer = observer
         self._diagnosis = None
         scheduler = Scheduler(
@@ -123,7 +154,11 @@ class Runner:
             self._audited = audited
             self._instrumentation.audit(self._audit if audited else None)
         self.thread_begins(scheduler.main)
-        WATCHDOG.arm(scheduler, self._settings.timeout)
+        self._target = ControlledRun(scheduler)
+        # A test that nobody marked may take its time, as ever, as long as it is run once.
+        asked = self._begun or not self._settings.unasked
+        self._begun = True
+        WATCHDOG.arm(self._target, self._settings.timeout if asked else UNLIMITED)
 
     def every_access_counts(self, counts: bool = True) -> None:
         """Makes each access and each lock a scheduling point, known to matter or not, or only those that are."""
@@ -142,28 +177,27 @@ class Runner:
                 self._world.set_up()
             self._world.call()
             scheduler.drain()
-        except Unwind:
-            pass
+        except Unwind as end:
+            forget_frames(end)
         except BaseException as caught:
-            if self._ends_item(caught, scheduler):
+            if self._world.is_outcome(caught):
                 raise
             if scheduler.stuck is None:
                 error = caught
         scheduler.main_continues()
         WATCHDOG.disarm()
-        if isinstance(scheduler.interrupt, BaseException) and not scheduler.signalled:
+        if scheduler.interrupt is not None:
             raise scheduler.interrupt
+        for _, raised in scheduler.failures:
+            # Ctrl-C reaches the main thread only: in any other it is an exception like all.
+            if self._world.is_outcome(raised) and not isinstance(raised, KeyboardInterrupt):
+                raise raised
         scheduler.main.quiet += 1
         try:
             scheduler.strategy.end(scheduler.points)
             return self._judge(scheduler, error)
         finally:
             scheduler.main.quiet -= 1
-
-    def _ends_item(self, caught: BaseException, scheduler: Scheduler) -> bool:
-        if isinstance(caught, KeyboardInterrupt) and scheduler.signalled:
-            return False  # the watchdog's signal, not a person's
-        return self._world.is_outcome(caught)
 
     def _judge(self, scheduler: Scheduler, error: BaseException | None) -> Run:
         kind: Kind = "passed"
@@ -187,12 +221,16 @@ class Runner:
             kind = "deadlock"  # nobody joined the threads that block each other
         if self._recording is not None:
             self._recording.finish()
+        if self._watcher is not None:
+            operations = sum(thread.ops for thread in scheduler.threads)
+            self._watcher.end(tuple(scheduler.deviations), operations, not scheduler.external.places)
         return Run(
             kind=kind,
             error=error if kind == "failed" else None,
             thread=thread,
             diagnosis=self._diagnosis if kind == "deadlock" else None,
-            hang=scheduler.hang_stacks,
+            hang="" if self._target.hang is None else self._target.hang.summary,
+            state=self._target.hang,
             schedule=tuple(scheduler.deviations),
             preemptions=scheduler.preemptions,
             points=scheduler.points,
@@ -201,6 +239,7 @@ class Runner:
             napped=scheduler.napped,
             known=self._memory.shared_accesses + lock_origin.Origin.learnt,
             uncontrolled=tuple(sorted(scheduler.external.places)),
+            taken=scheduler.external.taken,
             gaps=tuple(self._audit.gaps),
             recording=self._recording,
         )
@@ -230,8 +269,8 @@ class Runner:
 
     def thread_ends(self, thread: ControlledThread) -> None:
         """Instrumentation by thread."""
-        assert self._instrumentation is not None
-        self._instrumentation.leave_thread()
+        if self._instrumentation is not None:  # else a thread that was lost, of an item that is over
+            self._instrumentation.leave_thread()
 
     def stuck(self, baton: Baton) -> None:
         """The threads are still where they got stuck: the moment to look at them."""
@@ -246,17 +285,39 @@ class Runner:
         if scheduler is not None:
             scheduler.unwind()
 
+    def limit_tear_down(self) -> None:
+        """The tear-down that follows has as much time as the run had."""
+        self._target.raises = HangFailure
+        WATCHDOG.arm(self._target, self._settings.timeout)
+
     def tear_down(self) -> None:
         """Lets the world tear down, under control, so that fixtures can still talk to their threads."""
         scheduler = self._scheduler
         assert scheduler is not None
-        WATCHDOG.arm(scheduler, self._settings.timeout)
+        self.limit_tear_down()
         try:
             self._world.tear_down()
+            self._look_for_leaks(scheduler)
         except Unwind:
             scheduler.main_continues()
         finally:
-            WATCHDOG.disarm()
+            if WATCHDOG.disarm():
+                scheduler.main_continues()
+                raise Unwind  # no further interleaving
+
+    def _look_for_leaks(self, scheduler: Scheduler) -> None:
+        """What is left of a run that passed. Threads that were told to end may do so first."""
+        if self._watcher is not None and scheduler.stuck is None and not scheduler.failures:
+            scheduler.drain()
+            if scheduler.stuck is None:
+                self._watcher.torn_down(scheduler)
+
+    def may_leak(self) -> bool:
+        """Whether the run, which was watched, has threads that are alive or locks that are held now."""
+        scheduler = self._scheduler
+        if scheduler is None or self._watcher is None or scheduler.stuck is not None:
+            return False
+        return any(each.held or not (each.ended or each is scheduler.main) for each in scheduler.threads)
 
     def end(self) -> None:
         """Ends the run: its threads, the locks that it left held, the control of the calling thread."""
@@ -278,6 +339,7 @@ class Runner:
     def close(self) -> None:
         """Lets go of the process. Harmless when called twice, and when `open` failed."""
         WATCHDOG.stop()
+        LOOKOUT.close()
         try:
             self.end()
         finally:
@@ -289,6 +351,7 @@ class Runner:
             self._memory.close()
             lock_origin.forget()
             FILE_SYSTEM.forget()
+            late.close_all()
             self._environment.close()
 
     @contextmanager

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, older, real
 from pytest_racecheck.engine.baton import UNWINDING_SECONDS, Baton, Hooks, Waitable, has_lasting
 from pytest_racecheck.engine.clock import TICK, TOLERANCE, Origin
-from pytest_racecheck.engine.errors import Unwind
+from pytest_racecheck.engine.errors import Unwind, forget_frames
 from pytest_racecheck.engine.operation import MEMORY, POLL
 from pytest_racecheck.engine.pools import pools_silenced
 
@@ -94,19 +95,29 @@ class Scheduler(Baton):
     def live(self, me: ControlledThread, body: Callable[[], object]) -> None:
         """The whole life of a controlled thread but the main one, called in the thread itself."""
         me.ident = real.get_ident()
+        me.native_id = threading.get_native_id()
         me.gate.acquire()
         try:
             if not me.unwinding:
                 self._hooks.thread_begins(me)
                 body()
-        except (Unwind, SystemExit):
-            pass
+        except (Unwind, SystemExit) as end:
+            forget_frames(end)
         except BaseException as error:  # noqa: BLE001 - it is the test's, and told
-            if not me.unwinding:
+            if self._is_back(me):
                 self._escaped(me, error)
         finally:
+            self._is_back(me)
             self._hooks.thread_ends(me)
             self._finish(me)
+
+    def _is_back(self, me: ControlledThread) -> bool:
+        """Waits for the baton if ``me`` lost it while it blocked. Returns whether its run still goes on."""
+        if me.ident in current.strays:
+            with suppress(Unwind):
+                current.come_back()
+            current.strays.pop(me.ident or 0, None)
+        return not me.unwinding
 
     def _escaped(self, me: ControlledThread, error: BaseException) -> None:
         hook = threading.excepthook
@@ -212,6 +223,7 @@ class Scheduler(Baton):
         me.ops += 1
         me.kind = kind
         me.resource = resource
+        me.limit = timeout
         calm = not (me.attention and self._attend(me))
         if is_point and calm and len(self.ready) > 1 and not me.atomic and resource.is_free():
             chosen = self._pick(me)
@@ -297,10 +309,11 @@ class Scheduler(Baton):
             self.observer.operation(me, "sleep", duration)
         clock = self.clock
         deadline = clock.now + duration
-        if not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None):
+        lasts = self.external.is_time_real
+        if lasts or (not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None)):
             me.naps += 1
             self._naps_in_a_row += 1
-            patient = self._naps and me.naps <= NAPS and self._naps_in_a_row <= NAPS_IN_A_ROW
+            patient = self._naps and not lasts and me.naps <= NAPS and self._naps_in_a_row <= NAPS_IN_A_ROW
             if not (patient and self.strategy.naps(me)):
                 self._count()
                 me.idle = 0
@@ -311,23 +324,6 @@ class Scheduler(Baton):
         clock.now = deadline
         self._expire(deadline + TOLERANCE)
 
-    def wait_until(self, me: ControlledThread, deadline: int | None) -> None:
-        """Waits for the next deadline of any thread, or for ``deadline`` if that is earlier."""
-        upcoming = self.clock.next_deadline()
-        if deadline is None or (upcoming is not None and upcoming < deadline):
-            deadline = upcoming
-        assert deadline is not None
-        me.ops += 1
-        me.kind = "block"
-        me.resource = None
-        if me.attention and self._attend(me):
-            return
-        self.clock.add(me, deadline)
-        try:
-            self._block(me)
-        finally:
-            me.deadline = None
-
     def read_clock(self, me: ControlledThread) -> int:
         """Nanoseconds since the run began; every look takes a tick, and one that waits for the clock makes it run."""
         clock = self.clock
@@ -337,7 +333,10 @@ class Scheduler(Baton):
         if me.idle > 3 * POLL:
             # Looks again and again: this may be a loop that waits for another thread until its time is up.
             self.point(me, "read", clock)
-            if me.idle > self.patience:
+            if me.idle > self.patience and self.external.count:
+                self.external.wait(self.clock.next_deadline())
+                self._expire(clock.now)
+            elif me.idle > self.patience:
                 # Alone with the clock: 1 us, 2 us, 4 us, ... so that a busy wait of a minute takes a few dozen looks.
                 clock.now += TICK << min((me.idle - self.patience) // POLL, 30)
                 self._expire(clock.now)
@@ -357,7 +356,10 @@ class Scheduler(Baton):
         me.idle += weight
         if me.idle > self.patience and (len(self.ready) == 1 or self._all_poll()):
             deadline = self.clock.next_deadline()
-            if deadline is not None:
+            if self.external.count:
+                self.external.wait(deadline)
+                self._expire(self.clock.now)
+            elif deadline is not None:
                 self.clock.now = max(self.clock.now, deadline)
                 self._expire(self.clock.now + TOLERANCE)
 
@@ -365,15 +367,11 @@ class Scheduler(Baton):
         """Whether every enabled thread has given way more than once and done nothing since that others could notice."""
         return all(thread.naps > NAPS for thread in self.ready)
 
-    def give_way(self, me: ControlledThread) -> None:
-        """Lets another thread go on, whatever the strategy prefers. Does nothing when no other can."""
-        me.idle = self.patience + 1
-        self.point(me, "block", None)
-
     # ------------------------------------------------------------------ the end of a run
 
     def main_continues(self) -> None:
         """The main thread has left the code under test, whether unwound or not, and goes on with what the tool does."""
+        self._is_back(self.main)
         self.main.unwinding = 0
         self.main.attention = False
         self.main.atomic = 0
@@ -384,6 +382,7 @@ class Scheduler(Baton):
         Only for the sake of threads that are no daemons: the interpreter would wait for these, too.
         """
         me = self.main
+        self._is_back(me)
         if self.stuck is None and has_lasting(self.ready, me):
             self._draining = True
             self._drain_budget = DRAIN_OPERATIONS
@@ -406,6 +405,7 @@ class Scheduler(Baton):
         self.reap()
 
     def _unwind_others(self) -> None:
+        self.external.abandon()
         index = 1
         while index < len(self.threads):
             thread = self.threads[index]
@@ -415,8 +415,7 @@ class Scheduler(Baton):
             thread.unwinding = 1
             thread.attention = True
             if thread in self.external.threads:
-                self.external.abandon(thread)
-                continue
+                continue  # until it comes back
             current.thread = thread
             thread.gate.release()
             if not self.main.gate.acquire(timeout=UNWINDING_SECONDS):

@@ -38,9 +38,11 @@ class ControlledThread:
         "joined",
         "joiners",
         "kind",
+        "limit",
         "location",
         "name",
         "naps",
+        "native_id",
         "ops",
         "path",
         "priority",
@@ -65,6 +67,8 @@ class ControlledThread:
         self.gate = real.allocate_lock()
         self.gate.acquire()
         self.ident: int | None = None
+        #: As the system knows it; 0 while it is not known.
+        self.native_id = 0
         self.thread: threading.Thread | None = None
         self.ops = 0
         self.children = 0
@@ -81,6 +85,8 @@ class ControlledThread:
         #: The resource, when it is blocked on one or parked right before taking it.
         self.waits: Any = None
         self.deadline: int | None = None
+        #: How long it would have waited at the most for what it took last, in nanoseconds; None: for good.
+        self.limit: int | None = None
         #: Stand-in locks that it holds, each with the site where it took it (None unless the run is recorded).
         self.held: dict[Any, Any] = {}
         self.joiners: list[ControlledThread] = []

@@ -1,124 +1,217 @@
-"""The time limit of an interleaving, in real seconds."""
+"""The time limit, in real seconds: who strikes when it is over, and what is done until the test has ended.
+
+The sentinel, a process of its own, minds the clock and takes the stacks; it also sends the main thread a signal now and
+then, for as long as the time is over and the main thread is not out. What is to be done about that, those know who
+are in this process: `Target`. The thread of the watchdog hears of the deadline from the sentinel, and has the target
+look at its threads and give up; then it has it try, again and again, to end those that are no main thread. The handler
+of the signal has the target decide whether the main thread can be interrupted where it is.
+
+Where there is no sentinel, the watchdog's thread does its work, as far as the GIL lets it.
+"""
 
 from __future__ import annotations
 
-import ctypes
+import os
 import signal
-import sys
 import threading
-import time
-import traceback
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.engine.errors import Unwind
+from pytest_racecheck.engine.ctrl_c import CtrlC
+from pytest_racecheck.stacks.client import SENTINEL
+from pytest_racecheck.stacks.processes import TestProcesses
+from pytest_racecheck.stacks.sentinel import NEXT_SIGNAL, SIGNAL
 
 if TYPE_CHECKING:
     from _thread import LockType
+    from types import FrameType
 
-    from pytest_racecheck.engine.scheduler import Scheduler
+    from pytest_racecheck.stacks.collect import Hang
 
-#: Real seconds between two looks at the clock, and between two attempts to stop a run that is over its time.
+#: Real seconds between two looks at the clock.
 INTERVAL: Final = 0.1
 
-#: The main thread, when it is the one that runs, gets a signal at the first of so many attempts, and more rarely once
-#: it is on its way out: a signal may strike anywhere, also in clean-up code.
-ATTEMPTS_PER_SIGNAL: Final = 10
-ATTEMPTS_UNWINDING: Final = 20
+#: Real seconds after the deadline from which on processes of the test are ended that may be what it waits for.
+PROCESSES_SECONDS: Final = 2.0
+
+#: Real seconds after the deadline when a main thread that did not come back is taken for lost, and the session with it.
+LOST_SECONDS: Final = 10.0
+
+
+class Target(Protocol):
+    """What must not take longer than its time. ``hang``: where everything was when that was over, None before."""
+
+    hang: Hang | None
+
+    def struck(self, found: dict[str, Any], why_not: str) -> None:
+        """Time is over. Called once, while nobody has interfered yet: looks at the threads, and gives up.
+
+        ``found`` is what the sentinel saw, {} if it saw nothing for the reason ``why_not``.
+        """
+
+    def interrupt(self, frame: FrameType | None) -> None:
+        """In the main thread, wherever that is: raises what ends it, if that can be raised there."""
+
+    def nudge(self) -> None:
+        """In another thread: tries to end threads that are no main thread."""
 
 
 class Watchdog:
-    """A thread, outside the scheduler's control, that ends runs which take too long. One for the process."""
+    """One for the process. `start`, then `arm` and `disarm` for whatever has a limit, then `stop`."""
 
     def __init__(self) -> None:
         #: Released to end the thread; each thread has one of its own, None while there is no thread.
         self._end: LockType | None = None
-        self._deadline: float | None = None
-        self._scheduler: Scheduler | None = None
+        self._target: Target | None = None
+        self._deadline = 0
+        self._struck = 0  # the last deadline that the target was told of
+        self._mutex = real.allocate_lock()
+        self._handler: Any = None
+        self._ctrl_c = CtrlC()
+        self._processes: TestProcesses | None = None
+        #: The last hang of the test that runs, and the limit that it has; None: it has not hung.
+        self.hang: Hang | None = None
+        self.seconds = 0.0
+        #: The main thread is given up: it must not go on if it comes back after all.
+        self._is_lost = False
+        #: Called, in any thread, when the main thread does not come back, with whether there was a Ctrl-C; not expected
+        #: to return.
+        self.lost: Callable[[bool], None] | None = None
 
-    def arm(self, scheduler: Scheduler, seconds: float) -> None:
-        """Starts the clock for a run."""
-        self._scheduler = scheduler
-        self._deadline = real.monotonic() + seconds
+    def start(self) -> None:
+        """A test is about to begin, in the calling thread; nothing of it has run yet."""
+        SENTINEL.start()
+        self.hang = None
+        self._processes = TestProcesses()
+        self._ctrl_c.listen()
+        SENTINEL.know(self._processes.known)
+        if SIGNAL is not None and threading.current_thread() is threading.main_thread():
+            handler = signal.getsignal(SIGNAL)
+            if handler in (signal.SIG_DFL, signal.SIG_IGN):
+                self._handler = handler
+                signal.signal(SIGNAL, self._on_signal)
+
+    def arm(self, target: Target, seconds: float) -> None:
+        """Starts the clock."""
+        self._target = target
+        self.seconds = seconds
+        self._deadline = deadline = real.monotonic_ns() + int(seconds * 1e9)
+        SENTINEL.arm(deadline)
         if self._end is None:
             self._end = real.allocate_lock()
             self._end.acquire()
             real.start_new_thread(self._watch, (self._end,))
 
-    def disarm(self) -> None:
-        """The run is over."""
-        self._deadline = None
-        self._scheduler = None
+    def rearm(self) -> None:
+        """Starts the clock anew, if it runs: for something that is done several times and has the limit each time."""
+        if self._target is not None:
+            self.arm(self._target, self.seconds)
+
+    def disarm(self) -> bool:
+        """Stops the clock. Returns whether it has struck, which the target knows by then."""
+        if self._is_lost:
+            real.sleep(real.timeout_max)
+        deadline, self._deadline = self._deadline, 0
+        target, self._target = self._target, None
+        SENTINEL.disarm()
+        if target is not None and SENTINEL.has_struck(deadline):
+            self._strike(target, deadline, wait=True)
+        return target is not None and self._struck == deadline
 
     def stop(self) -> None:
-        """The item is over: ends the thread, which is of no use to unmarked tests."""
+        """The test is over: ends the thread, which is of no use to others, and processes that a hanging test left."""
         self.disarm()
         end, self._end = self._end, None
         if end is not None:
             end.release()
+        if self._handler is not None:
+            if self.handles_signals and SIGNAL is not None:
+                signal.signal(SIGNAL, self._handler)
+            self._handler = None
+        self._ctrl_c.close()
+        if self.hang is not None:
+            self.end_processes()
+
+    def end_processes(self) -> None:
+        """Ends the processes that the test has started."""
+        if self._processes is not None:
+            self._processes.end()
+
+    def _strike(self, target: Target, deadline: int, *, wait: bool = False) -> bool:
+        """Has the target look and give up, once. Returns whether that was done, now or before."""
+        with self._mutex:
+            if self._struck == deadline:
+                return True
+            while (found := SENTINEL.found(deadline)) is None:
+                if not wait:
+                    return False
+                real.sleep(INTERVAL / 10)
+            target.struck(found, SENTINEL.why_not)
+            self.hang = target.hang
+            self._struck = deadline
+        return True
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        target = self._target
+        if target is not None and self._struck == self._deadline:
+            target.interrupt(frame)
+
+    # ------------------------------------------------------------------ the thread
 
     def _watch(self, end: LockType) -> None:
-        attempts = 0
+        next_nudge = since = 0.0
         while not end.acquire(timeout=INTERVAL):
-            deadline, scheduler = self._deadline, self._scheduler
-            if deadline is None or scheduler is None or real.monotonic() < deadline:
-                attempts = 0
-                continue
-            if attempts == 0:
-                scheduler.hang_stacks = stacks(scheduler)
-                scheduler.give_up("hang")
-            else:
-                _interrupt(scheduler, attempts)
-            attempts += 1
+            deadline, target = self._deadline, self._target
+            SENTINEL.beat()
+            self._mind_ctrl_c(target)
+            late = (real.monotonic_ns() - deadline) / 1e9
+            if not deadline or target is None or late < 0:
+                next_nudge = NEXT_SIGNAL
+                since = 0.0
+            elif self._strike(target, deadline) and late > next_nudge:
+                next_nudge = late + NEXT_SIGNAL
+                since = since or late  # it may have been without the GIL for long
+                self._pursue(target, late - since)
 
+    def _mind_ctrl_c(self, target: Target | None) -> None:
+        late = self._ctrl_c.late(target is not None)
+        if late > 0:
+            self._ctrl_c.repeat()
+        if late > LOST_SECONDS and self.lost is not None and target is not None:
+            if self.hang is None:
+                target.struck({}, "Ctrl-C")
+                self.hang = target.hang
+            self._is_lost = True
+            self.lost(True)
 
-def _interrupt(scheduler: Scheduler, attempts: int) -> None:
-    """Reaches for a thread that passes no scheduling points: it computes, or blocks where only signals reach."""
-    holder = current.thread
-    main = scheduler.main
-    if holder is not None and holder is not main:
-        # The main thread, which waits for the baton, gives it up as lost if that is of no use.
-        if holder.ident is not None and _computes(holder.ident):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(holder.ident), ctypes.py_object(Unwind))
-    elif attempts % (ATTEMPTS_UNWINDING if main.unwinding else ATTEMPTS_PER_SIGNAL) == 1:
-        scheduler.signalled = True
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler and main.ident is not None:
-            signal.pthread_kill(main.ident, signal.SIGINT)
-        elif main.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main.ident), ctypes.py_object(Unwind))
+    def _pursue(self, target: Target, late: float) -> None:
+        """The test does not end by itself; this has gone on for ``late`` seconds."""
+        target.nudge()
+        main = threading.main_thread().ident
+        if SIGNAL is not None and main is not None and not SENTINEL.is_running:
+            signal.pthread_kill(main, SIGNAL)
+        if late > PROCESSES_SECONDS:
+            self.end_processes()
+        if late > LOST_SECONDS and self.lost is not None:
+            self._is_lost = True
+            self.lost(False)
 
+    def forked(self) -> None:
+        """In a child of this process: the run, the clock, the sentinel and the thread are the parent's."""
+        current.thread = None
+        current.concurrent = False
+        SENTINEL.forget()
+        self._target = self._end = self._processes = self.lost = None
+        self._deadline = 0
 
-def _computes(ident: int) -> bool:
-    """Whether a thread uses the processor at the moment, as far as the system tells.
-
-    An exception that is set in a thread which blocks is of no use to it, and never lets a traced thread of CPython 3.11
-    go on: its interpreter looks for pending exceptions before each instruction, for ever.
-    """
-    if not hasattr(time, "pthread_getcpuclockid"):
-        return True
-    clock = time.pthread_getcpuclockid(ident)
-    before = time.clock_gettime_ns(clock)
-    real.sleep(INTERVAL / 2)
-    return time.clock_gettime_ns(clock) > before
-
-
-def stacks(scheduler: Scheduler) -> str:
-    """The stacks of all controlled threads that are alive, as text; the engine's own frames left out."""
-    frames = sys._current_frames()
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    lines = []
-    for thread in scheduler.threads:
-        frame = frames.get(thread.ident) if thread.ident is not None and not thread.ended else None
-        if frame is None:
-            continue
-        doing = "running" if thread is current.thread else "parked" if thread.slot >= 0 else f"blocked in {thread.kind}"
-        lines.append(f"{thread.label} ({names.get(thread.ident, thread.name)}, {thread.function or 'test'}): {doing}")
-        lines.extend(
-            f"  {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}"
-            for entry in traceback.extract_stack(frame)
-            if not any(part in entry.filename for part in ("pytest_racecheck", "_pytest", "pluggy"))
-        )
-    return "\n".join(lines)
+    @property
+    def handles_signals(self) -> bool:
+        """Whether the signal still comes here: a test may have taken it."""
+        return SIGNAL is not None and self._handler is not None and signal.getsignal(SIGNAL) == self._on_signal
 
 
 WATCHDOG: Final = Watchdog()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=WATCHDOG.forked)

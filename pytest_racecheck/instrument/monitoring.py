@@ -31,9 +31,10 @@ class Monitoring:
 
     name: Final = "sys.monitoring"
 
-    def __init__(self) -> None:
+    def __init__(self, callbacks: type[Callbacks] | None = None) -> None:
+        self._make_callbacks = callbacks or Callbacks
         self._tool: int | None = None
-        self._callbacks: _Callbacks | None = None
+        self._callbacks: Callbacks | None = None
         self._armed: set[registry.KnownCode] = set()
 
     def open(self, scope: Scope, listener: Listener, opportunity: Callable[[], None] | None) -> None:
@@ -42,7 +43,7 @@ class Monitoring:
             raise RuntimeError("already open")
         tool = self._tool = _take_tool()
         attributes.forget()
-        callbacks = self._callbacks = _Callbacks(tool, scope, listener, opportunity, self._armed)
+        callbacks = self._callbacks = self._make_callbacks(tool, scope, listener, opportunity, self._armed)
         callbacks.register()
         windows.watch = callbacks.watch_entry
         # The interpreter remembers for good that the start of a code object, once met, is no event any more.
@@ -120,7 +121,7 @@ def _audited(auditor: Audit, call: Callable[..., object]) -> Callable[[CodeType,
     return on_call
 
 
-class _Callbacks:
+class Callbacks:
     """What the interpreter calls between one open and its close."""
 
     def __init__(
@@ -241,7 +242,8 @@ class _Callbacks:
             except KeyError:
                 return disable
             thread = current.thread
-            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+            mine = thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident()
+            if mine or (current.strays and current.come_back()):
                 handler(get_frame(1), listener)
             return None
 
@@ -308,7 +310,8 @@ class _Callbacks:
             if handler is None and not back:
                 return disable
             thread = current.thread
-            if thread is None or not current.concurrent or thread.quiet or thread.ident != get_ident():
+            mine = thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident()
+            if not mine and not (current.strays and current.come_back()):
                 return None
             if back or (handler is not None and handler(get_frame(1), listener)):
                 opportunity()

@@ -35,6 +35,11 @@ class Plan:
         #: Has variables that inner functions share, or shares some itself.
         self.cells = bool(code.co_cellvars or code.co_freevars)
 
+    @property
+    def watched(self) -> bool:
+        """Whether it has become the plan of one code object alone."""
+        return self._watched
+
     def watch(self, number: int) -> bool:
         """Makes the code, which is at address ``number``, begin with what :mod:`windows` expects of it.
 

@@ -44,10 +44,33 @@ class KnownCode:
     def plan(self, code: CodeType) -> Plan:
         """The plan of the code object, made when it is first needed."""
         if self._plan is None:
+            self._plan = _twin(code)
+        if self._plan is None:
             with quiet():
                 source = source_of(code.co_filename, self.globals)
                 self._plan = make_plan(code, source, special_attributes(code))
+            if _is_made_up(code):
+                _twins[code.co_filename, code] = self._plan
         return self._plan
+
+
+#: Plans of code that has no file, by content: a doctest is compiled anew in each interleaving, and would forget what
+#: was learnt of its accesses.
+_twins: Final[dict[tuple[str, CodeType], Plan]] = {}
+_MOST_TWINS: Final = 1_000
+
+
+def _is_made_up(code: CodeType) -> bool:
+    return code.co_filename.startswith("<") and code.co_name != "<module>"
+
+
+def _twin(code: CodeType) -> Plan | None:
+    if not _is_made_up(code):
+        return None
+    if len(_twins) > _MOST_TWINS:
+        _twins.clear()
+    plan = _twins.get((code.co_filename, code))
+    return None if plan is None or plan.watched else plan
 
 
 def _forget(

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 #: A trace function, global or local: returns the local one to go on with.
 Trace = Callable[[FrameType, str, Any], Any]
 
+_set_trace: Final[Any] = sys.settrace
+_get_trace: Final[Any] = sys.gettrace
+_set_profile: Final[Any] = sys.setprofile
+
 
 class Tracing:
     """See :class:`pytest_racecheck.instrument.Instrumentation`."""
@@ -44,6 +48,7 @@ class Tracing:
         self._hook = threading.gettrace()  # type: ignore[assignment]
         if self._hook is not None:
             threading.settrace(self._first_call)
+        sys.settrace, sys.gettrace, sys.setprofile = self._set_trace, self._get_trace, self._set_profile
 
     def close(self) -> None:
         """See the protocol."""
@@ -51,6 +56,7 @@ class Tracing:
         if self._make is None:
             return
         self._make = None
+        sys.settrace, sys.gettrace, sys.setprofile = _set_trace, _get_trace, _set_profile
         registry.dependents.clear()
         windows.close()
         if self._hook is not None:
@@ -65,24 +71,43 @@ class Tracing:
         """Traces the calling thread from here on, together with whoever traced it before."""
         ident = real.get_ident()
         if self._make is not None and ident not in self._threads:
-            self._install(ident, sys.gettrace())  # type: ignore[arg-type]
+            self._install(ident, _get_trace())
             self._watch_calls()
 
     def leave_thread(self) -> None:
         """Gives the calling thread back to whoever traced it before."""
         if getattr(sys.getprofile(), "func", None) is _profile:
-            sys.setprofile(None)
+            _set_profile(None)
         trace, previous = self._threads.pop(real.get_ident(), (None, None))
         # None: an exception went through our trace function, and the interpreter dropped it. Anything else is a
         # debugger that was started meanwhile: leave that to its user.
-        if trace is not None and sys.gettrace() in (trace, None):
-            sys.settrace(previous)
+        if trace is not None and _get_trace() in (trace, None):
+            _set_trace(previous)
+
+    # In place of the functions of `sys`: a test that traces or profiles itself is not to blind racecheck.
+
+    def _set_trace(self, function: Any, /) -> None:
+        ident = real.get_ident()
+        if ident in self._threads:
+            self._install(ident, function)
+        else:
+            _set_trace(function)
+
+    def _get_trace(self) -> Any:
+        trace, previous = self._threads.get(real.get_ident(), (None, None))
+        found = _get_trace()
+        return previous if found is trace else found
+
+    def _set_profile(self, function: Any, /) -> None:
+        if self._auditor is not None and real.get_ident() in self._threads:
+            self._auditor.gaps.add("calls can't be watched: a profiler is at work")
+        _set_profile(function)
 
     def _watch_calls(self) -> None:
         if self._auditor is None:
             return
         if sys.getprofile() is None:
-            sys.setprofile(functools.partial(_profile, self._auditor))
+            _set_profile(functools.partial(_profile, self._auditor))
         else:
             self._auditor.gaps.add("calls can't be watched: a profiler is at work")
 
@@ -90,7 +115,7 @@ class Tracing:
         assert self._make is not None
         trace = self._make(previous)
         self._threads[ident] = trace, previous
-        sys.settrace(trace)
+        _set_trace(trace)
         return trace
 
     def _first_call(self, frame: FrameType, event: str, arg: Any) -> Any:
@@ -99,7 +124,7 @@ class Tracing:
         ident = real.get_ident()
         if self._make is not None and ident in self._threads:
             return self._install(ident, hook)(frame, event, arg)
-        sys.settrace(hook)
+        _set_trace(hook)
         return hook(frame, event, arg) if hook is not None else None
 
 
@@ -170,8 +195,9 @@ def _chain(other: Trace, trace: Trace, frame: FrameType, event: str, arg: Any) -
     """Lets another trace function see the event; ``trace`` stays the one of the thread."""
     with registry.quiet():  # what it does, files that it looks at, is no part of the test
         chained = other(frame, event, arg)
-    if sys.gettrace() is not trace:  # coverage installs itself anew at every call
-        sys.settrace(trace)
+    found = _get_trace()
+    if getattr(found, "__code__", found) is not getattr(trace, "__code__", None):
+        _set_trace(trace)  # coverage installs itself anew at every call; not so a newer one of ours
     return chained
 
 
@@ -207,7 +233,8 @@ def _local(
             if handler is None and offset not in places:
                 return local
             thread = current.thread
-            if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
+            mine = thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident()
+            if mine or (current.strays and current.come_back()):
                 runs_python = handler(frame, listener) if handler is not None else None
                 if opportunity is not None and (runs_python or offset in places):
                     # The interpreter looks for other threads after a call of C code, and where Python code begins.

@@ -61,10 +61,23 @@ class _Call:
         return self._original(*args, **kwargs)
 
 
+class _Open(_Call):
+    """`open`, which also makes file objects of descriptors."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        me = current.thread
+        if me is not None and args and type(args[0]) is int and me.ident == real.get_ident() and not me.quiet:
+            from pytest_racecheck.primitives import pipes
+
+            if pipes.is_channel(args[0]) and not kwargs.get("opener"):
+                kwargs.pop("opener", None)
+                return pipes.open_channel(*args, **kwargs)
+        return super().call(*args, **kwargs)
+
+
 _CALLS: Final = [
-    (original, _Call(original).call)
-    for original in (io.open, *(getattr(os, name, None) for name in _NAMES))
-    if original is not None
+    (io.open, _Open(io.open).call),
+    *((getattr(os, name), _Call(getattr(os, name)).call) for name in _NAMES if hasattr(os, name)),
 ]
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pytest_racecheck.engine import older
-from pytest_racecheck.primitives import files, selecting, thread
+from pytest_racecheck.primitives import channels, files, selecting, thread
 from pytest_racecheck.primitives.lock import Lock
 from pytest_racecheck.primitives.rlock import RLock
 from pytest_racecheck.primitives.simple_queue import SimpleQueue
@@ -95,6 +95,7 @@ def _functions() -> Iterator[tuple[object, object]]:
     for name in _CLOCKS:
         yield getattr(time, name), getattr(FUNCTIONS, name)
     yield from files.stand_ins()
+    yield from channels.stand_ins()
 
 
 def _replace_in(module: object, stand_ins: dict[int, object]) -> None:

@@ -65,6 +65,8 @@ class Lock(metaclass=_LockType):
         """Takes the lock; False if it could not be had at once (not blocking) or within ``timeout`` seconds."""
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet:
+            if current.strays and current.come_back():
+                return self.acquire(blocking, timeout)
             return self.real.acquire(blocking, timeout)
         if not blocking or timeout != -1:
             check_timeout(blocking, timeout)
@@ -188,6 +190,8 @@ class Lock(metaclass=_LockType):
     def __enter__(self) -> bool:
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet:
+            if current.strays and current.come_back():
+                return self.acquire()
             return self.real.acquire()
         return self._acquire(me, None)
 

@@ -50,7 +50,7 @@ class Origin:
         user = resource.user
         if user is None:
             resource.user = me
-        elif user is not me and user.scheduler is me.scheduler:
+        elif user is not me and getattr(user, "scheduler", None) is me.scheduler:  # one of an earlier run has none
             self.shared = True
             Origin.learnt += 1
 

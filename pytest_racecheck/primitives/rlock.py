@@ -37,6 +37,8 @@ class RLock:
         """Takes the lock once more; False if it could not be had at once (not blocking) or in ``timeout`` seconds."""
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet:
+            if current.strays and current.come_back():
+                return self.acquire(blocking, timeout)
             return bool(self.real.acquire(blocking, timeout))
         if not blocking or timeout != -1:
             check_timeout(blocking, timeout)
@@ -134,6 +136,8 @@ class RLock:
     def __enter__(self) -> bool:
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet:
+            if current.strays and current.come_back():
+                return self.acquire()
             return bool(self.real.acquire())
         return self._acquire(me, None)
 

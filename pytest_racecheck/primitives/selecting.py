@@ -1,8 +1,7 @@
 """Selectors: what an event loop waits in.
 
 Whether something is ready may depend on other controlled threads (a loop's wake-up pipe) or on the outside world. The
-stand-in asks without blocking, lets the other threads go on while nothing is ready, and waits for real only when none
-of them can.
+stand-in asks without blocking, and waits without blocking while others can go on.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import selectors
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pytest_racecheck.engine import current, real
-from pytest_racecheck.primitives.lock import nanoseconds
+from pytest_racecheck.engine.operation import POLL
+from pytest_racecheck.primitives.channels import READABLE, WRITABLE, controlled, limit, touch
 
 Select = Callable[..., list[Any]]
 
@@ -28,26 +27,22 @@ def stand_ins() -> Iterator[tuple[type, Select]]:
 def _stand_in(original: Select) -> Select:
     @functools.wraps(original)
     def select(self: Any, timeout: float | None = None) -> list[Any]:
-        me = current.thread
-        if me is None or me.ident != real.get_ident() or me.quiet:
+        me = controlled(alone=True)
+        if me is None:
             return original(self, timeout)
-        scheduler = me.scheduler
-        clock = scheduler.clock
-        deadline = None if timeout is None else clock.now + (nanoseconds(max(timeout, 0)) or 0)
-        while True:
-            found = original(self, 0)
-            if found or (deadline is not None and clock.now >= deadline):
-                return found
-            if len(scheduler.ready) > 1 or scheduler.external.count:
-                scheduler.give_way(me)
-            elif len(self.get_map()) <= 1 and (deadline is not None or clock.next_deadline() is not None):
-                # A lone descriptor is how other threads wake a loop up: nobody is left who could, so time passes.
-                scheduler.wait_until(me, deadline)
-            else:
-                limit = deadline if deadline is not None else clock.next_deadline()
-                with scheduler.external.blocking(me, "select"):
-                    found = original(self, None if limit is None else max(0.0, (limit - clock.now) / 1e9))
-                if found:
-                    return found
+        touch(me)
+        found = original(self, 0)
+        if found:
+            return found
+        if timeout is not None and timeout <= 0:
+            me.scheduler.looked(me, POLL)
+            return found
+        descriptors = {
+            key.fd: (READABLE if key.events & selectors.EVENT_READ else 0)
+            | (WRITABLE if key.events & selectors.EVENT_WRITE else 0)
+            for key in self.get_map().values()
+        }
+        me.scheduler.external.ready(me, descriptors, limit(timeout), "select")
+        return original(self, 0)
 
     return select

@@ -34,7 +34,7 @@ class SimpleQueue:
     def _controlled(self) -> ControlledThread | None:
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet:
-            return None
+            return self._controlled() if current.strays and current.come_back() else None
         origin = self.origin
         if not origin.shared:
             origin.seen(self, me)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine import current, real, stressed
 from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.primitives.lock import nanoseconds
 
@@ -86,6 +86,8 @@ def native_id(self: threading.Thread) -> int | None:
 
 @functools.wraps(real.thread_start)
 def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the original
+    if current.strays:
+        current.come_back()
     me = current.thread
     if me is None or me.ident != real.get_ident() or me.quiet or not self._initialized or self._started._flag:  # type: ignore[attr-defined]
         real.thread_start(self)
@@ -129,6 +131,8 @@ class Threads:
         """Starts a thread that calls ``function``. Returns its identifier."""
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet or not _is_call(function, args, kwargs):
+            if stressed.run is not None and _is_call(function, args, kwargs):
+                return stressed.run.start_new_thread(function, args, kwargs or {})
             return real.start_new_thread(function, args, *(() if kwargs is None else (kwargs,)))
 
         def begin(child: ControlledThread) -> int:
@@ -152,7 +156,7 @@ def _target(thread: threading.Thread) -> tuple[ControlledThread | None, Controll
     """The running controlled thread and the one that ``thread`` is, None for either that is not controlled."""
     me = current.thread
     if me is None or me.ident != real.get_ident() or me.quiet:
-        return None, None
+        return _target(thread) if current.strays and current.come_back() else (None, None)
     return me, me.scheduler.by_thread.get(id(thread))
 
 

@@ -6,10 +6,12 @@ They are bound methods, not functions, because the originals are no descriptors 
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from operator import index
 from typing import Any
 
-from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine import current, real, stressed
 
 
 class VirtualTime:
@@ -19,7 +21,10 @@ class VirtualTime:
         """Suspends the calling thread for ``seconds``."""
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet:
-            real.sleep(seconds)
+            if current.strays and current.come_back():
+                self.sleep(seconds)
+            else:
+                (real if stressed.run is None else stressed.run).sleep(seconds)
             return
         duration = int(seconds * 1e9) if isinstance(seconds, float) else index(seconds) * 1_000_000_000
         if duration < 0:
@@ -62,5 +67,13 @@ class VirtualTime:
         scheduler = me.scheduler
         return scheduler.clock.origin.time + scheduler.read_clock(me)
 
+    def __reduce__(self) -> Any:
+        """Pickled, `time.sleep` and its like are the functions of the module `time`, whatever these are elsewhere."""
+        return importlib.import_module, ("time",)
+
 
 FUNCTIONS = VirtualTime()
+
+for _function in vars(VirtualTime).values():
+    if inspect.isfunction(_function):
+        _function.__module__ = "time"  # some look a clock up again by the names that it gives

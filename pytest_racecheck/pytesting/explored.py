@@ -15,6 +15,7 @@ import pytest
 
 from pytest_racecheck.engine.errors import DeadlockFailure, InterleavingFailure, NondeterministicFailure
 from pytest_racecheck.engine.explorer import Explorer
+from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.instrument import InstrumentationError
 from pytest_racecheck.pytesting import private
 from pytest_racecheck.pytesting.fixture import API_KEY
@@ -39,7 +40,10 @@ class ExploredItem:
 
     These are the points that functions, unittest cases and doctests have in common.
     ``result`` is there once the item was explored; ``failure`` is what was then raised to pytest, if anything.
+    ``why_not``: why the item was not explored, if that turned out.
     """
+
+    why_not = ""
 
     def __init__(
         self, item: pytest.Item, settings: Settings, progress: Progress, database: FailureDatabase | None
@@ -52,13 +56,20 @@ class ExploredItem:
         self._progress = progress
         self._database = database
         self._explorer: Explorer | None = None
+        self._world: ItemWorld
         self._suspension: AbstractContextManager[None] | None = None
         self._exploring = False
+        self._tearing_down = False
         self._setup, self._runtest, self._repr_failure = item.setup, item.runtest, item.repr_failure
         self._case = CaseBody(item, item.runtest) if is_unittest(item) else None
         self._globals = dict(item.dtest.globs) if _is_doctest(item) else None  # type: ignore[attr-defined]
         item.setup, item.runtest = self._set_up, self._explore  # type: ignore[method-assign]
         item.repr_failure = self._show_failure  # type: ignore[method-assign, assignment]
+
+    @property
+    def requested(self) -> int:
+        """How many interleavings there are going to be, at the most."""
+        return self._settings.interleavings
 
     def close(self) -> None:
         """End the engine's part, whatever state it is in; may be called more than once."""
@@ -81,6 +92,26 @@ class ExploredItem:
             return contextlib.nullcontext()
         return self._explorer.suspended()
 
+    def _leave(self) -> None:
+        """Tear the item down and let go of the engine: what follows finds neither fixtures nor control."""
+        explorer = self._explorer
+        assert explorer is not None
+        self._resume()
+        self._exploring = True
+        try:
+            explorer.before_tear_down()
+            self._world.tear_down()
+        finally:
+            self._exploring = False
+            self.close()
+
+    def uncontrolled(self) -> ItemWorld:
+        """The world of an item whose search is over, torn down: from here on the item runs as it is, in real time."""
+        self._world.tear_down()
+        self.close()
+        self._exploring = True  # set-ups to come are plain ones
+        return self._world
+
     # --- in place of item.setup
 
     def _set_up(self) -> None:
@@ -90,25 +121,51 @@ class ExploredItem:
                 self.item.dtest.globs.update(self._globals)  # type: ignore[attr-defined]
             self._setup()
             return
+        self._prepare()
+        self._open()
+        try:
+            self._setup()
+        finally:
+            self._suspend()
+            private.surround_finalizers(self.item, self._before_finalizers, self._suspend)
+
+    def _prepare(self) -> None:
+        """Everything that is done once for the item, before its own fixtures."""
         private.set_up_wider_fixtures(self.item)
         self._output = Output(self.item)
         self._output.wider_set_up_done()
         self._hygiene = Hygiene(self.item)
-        world = ItemWorld(self.item, self._body, self._hygiene, self._output)
-        explorer = Explorer(self._settings, world, self.item.nodeid, self._progress, self._database)
+        self._world = ItemWorld(self.item, self._body, self._hygiene, self._output)
         if self._case is not None:
             self._case.begin()
+
+    def _open(self) -> Explorer:
+        """From here on the calling thread is controlled."""
+        explorer = self._new_explorer()
         try:
             explorer.open()
         except InstrumentationError as error:
             pytest.fail(f"racecheck can't work here: {error}", pytrace=False)
         self._explorer = explorer
         self.item.stash[API_KEY] = explorer.api
+        return explorer
+
+    def _open_again(self) -> Explorer:
+        """Open an engine for an item that was torn down, and set that up under control."""
+        __tracebackhide__ = True
+        explorer = self._open()
+        self._exploring = True
         try:
-            self._setup()
-        finally:
-            self._suspend()
-            private.surround_finalizers(self.item, self._before_finalizers, self._suspend)
+            self._world.set_up()
+        except BaseException:
+            self._leave()
+            raise
+        self._exploring = False
+        self._suspend()
+        return explorer
+
+    def _new_explorer(self) -> Explorer:
+        return Explorer(self._settings, self._world, self.item.nodeid, self._progress, self._database)
 
     # --- in place of item.runtest
 
@@ -178,14 +235,16 @@ class ExploredItem:
         if isinstance(failure, NondeterministicFailure) and failure.__cause__ is not None:
             excinfo = pytest.ExceptionInfo.from_exception(failure.__cause__)
         elif isinstance(failure, DeadlockFailure):  # the rest of its text is in racecheck's section
-            return private.text_as_failure(self.item, failure, str(failure).partition("\n")[0])
+            return private.text_as_failure(self.item, failure, _with_notes(failure, str(failure).partition("\n")[0]))
         elif isinstance(failure, InterleavingFailure):
-            return private.text_as_failure(self.item, failure, str(failure))
+            return private.text_as_failure(self.item, failure, _with_notes(failure, str(failure)))
         return self._repr_failure(excinfo, **how)
 
     # --- whether the calling thread is controlled
 
     def _suspend(self) -> None:
+        if self._tearing_down:
+            WATCHDOG.disarm()
         if self._explorer is not None and self._suspension is None and not self._exploring:
             self._suspension = self._explorer.suspended()
             self._suspension.__enter__()
@@ -194,11 +253,17 @@ class ExploredItem:
         if self._suspension is not None and self._explorer is not None:
             self._resume()
             self._explorer.before_tear_down()
+            self._tearing_down = True
 
     def _resume(self) -> None:
         suspension, self._suspension = self._suspension, None
         if suspension is not None:
             suspension.__exit__(None, None, None)
+
+
+def _with_notes(failure: BaseException, text: str) -> str:
+    """``text``, and what others had to add to the failure: Hypothesis, the example."""
+    return "\n".join([text, *getattr(failure, "__notes__", ())])
 
 
 def _is_doctest(item: pytest.Item) -> bool:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.instrument import InstrumentationError
-from pytest_racecheck.pytesting import private, probe, progress
+from pytest_racecheck.pytesting import debugger, private, probe, progress
 from pytest_racecheck.pytesting.explored import ExploredItem
+from pytest_racecheck.pytesting.marked import is_property
 from pytest_racecheck.pytesting.reruns import reruns_off
 from pytest_racecheck.pytesting.results import attach
 from pytest_racecheck.shrink.database import FailureDatabase
@@ -23,11 +25,17 @@ if TYPE_CHECKING:
 class ItemHooks:
     """Explores the items of ``selected``; all others pass through."""
 
-    def __init__(self, selected: Mapping[pytest.Item, Settings]) -> None:
+    def __init__(self, selected: Mapping[pytest.Item, Settings], why_not: Mapping[pytest.Item, str]) -> None:
         self._selected = selected
+        self._why_not = why_not
         self._probed = False
         self._running: ExploredItem | None = None
         self._line: progress.ProgressLine | None = None
+
+    @property
+    def running(self) -> ExploredItem | None:
+        """The item that is being explored."""
+        return self._running
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -42,16 +50,19 @@ class ItemHooks:
                 f"racecheck can't run a test again under pytest {pytest.__version__}, without {', '.join(missing)}; "
                 "use pytest 8.4 to 9.2, or a newer racecheck"
             )
-        self._line = progress.for_item(item, settings.interleavings)
         self._probe()
-        progress_of = self._line.update if self._line else _ignore
-        self._running = ExploredItem(item, settings, progress_of, self._database(item.config))
+        self._running = _explored(item, settings)(item, settings, self._progress, self._database(item.config))
+        self._line = progress.for_item(item, self._running.requested)
         try:
-            with reruns_off(item):
+            with reruns_off(item), debugger.started_still():
                 return (yield)
         finally:
             self._running.release()
             self._running = None
+
+    def _progress(self, done: int, per_second: float, threads: int) -> None:
+        if self._line is not None:
+            self._line.update(done, per_second, threads)
 
     def _probe(self) -> None:
         if self._probed:
@@ -101,30 +112,50 @@ class ItemHooks:
         if request.scope != "function":  # set up once, for all interleavings: outside of the engine's control
             with running.suspended():
                 return (yield)
-        value = yield
+        try:
+            value = yield
+        except Unwind as error:  # of which pytest knows nothing
+            private.remember_failure(fixturedef, request, error)
+            raise
         if fixturedef.argname == "subtests":
             running.subtests.adopt(value)
         return value
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """The report of the call phase takes the result with it."""
+        """The report of the call phase takes the result with it, or why there is none."""
         __tracebackhide__ = True
         running = self._running
         if running is None:
-            return (yield)
+            report = yield
+            # A subtest's report has a type of its own.
+            if call.when == "call" and item in self._why_not and type(report) is pytest.TestReport:
+                report.racecheck_why_not = self._why_not[item]  # type: ignore[attr-defined]
+            return report
         with running.suspended():
             report = yield
         if call.when == "call" and running.result is not None:
-            attach(report, running.result)
+            attach(running.item, report, running.result)
+        elif call.when == "call" and running.why_not:
+            report.racecheck_why_not = running.why_not  # type: ignore[attr-defined]
         return report
 
-    def pytest_enter_pdb(self) -> None:
+    def pytest_enter_pdb(self, pdb: Any) -> None:
         """A person at a prompt takes the time that it takes: this interleaving has no time limit any longer."""
         WATCHDOG.disarm()
+        if self._running is not None:
+            debugger.keep_still(pdb)
 
 
-def _ignore(_done: int, _per_second: float, _threads: int) -> None:
-    """Progress that no one sees."""
+def _explored(item: pytest.Item, settings: Settings) -> type[ExploredItem]:
+    if settings.unasked:
+        from pytest_racecheck.pytesting.unasked import UnaskedItem
+
+        return UnaskedItem
+    if is_property(item):
+        from pytest_racecheck.pytesting.hypothesis_item import ExploredProperty
+
+        return ExploredProperty
+    return ExploredItem

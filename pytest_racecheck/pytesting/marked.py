@@ -22,19 +22,31 @@ MARKER_HELP: Final = (
     "On a class or module it holds for all tests inside; closer markers win, argument by argument."
 )
 
+GIL_HELP: Final = (
+    "gil(min_speedup=, max_slowdown=, verdict=): measure what the test gains from its threads, in real time, and fail "
+    "if it is less than the arguments, all of them optional, ask for."
+)
 
-def select(items: Iterable[pytest.Item], base: Settings, every: bool) -> dict[pytest.Item, Settings]:
+
+def select(
+    items: Iterable[pytest.Item], base: Settings, every: bool, why_not: dict[pytest.Item, str]
+) -> dict[pytest.Item, Settings]:
     """The items to explore with their settings; ``every``: also those without the marker, where that is possible.
 
-    UsageError, naming each test, when a marker can't be used or a marked test can't be explored.
+    ``threads`` of ``base`` hold for those without the marker alone; ``why_not`` takes the reasons why some of them are
+    not explored. UsageError, naming each test, when a marker can't be used or a marked test can't be explored.
     """
+    unasked, base = replace(base, unasked=True), replace(base, threads=None)
     selected: dict[pytest.Item, Settings] = {}
     errors: dict[str, list[str]] = {}
     for item in items:
         marks = list(item.iter_markers(MARKER))
         if not marks:
-            if every and _obstacle(item) is None:
-                selected[item] = base
+            obstacle = _obstacle_unasked(item, unasked.threads) if every else ""
+            if obstacle is None:
+                selected[item] = unasked
+            elif obstacle:
+                why_not[item] = obstacle
             continue
         try:
             chosen = functools.reduce(_with_mark, reversed(marks), base)  # closest last: it wins
@@ -50,6 +62,15 @@ def select(items: Iterable[pytest.Item], base: Settings, every: bool) -> dict[py
     if errors:
         raise pytest.UsageError("\n".join(_message(nodeids, error) for error, nodeids in errors.items()))
     return selected
+
+
+def measured(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """The items that have the marker ``gil``, or ask for the fixture of that name."""
+    return [
+        item
+        for item in items
+        if item.get_closest_marker("gil") is not None or "gil" in getattr(item, "fixturenames", ())
+    ]
 
 
 def replayed(
@@ -87,13 +108,36 @@ def _obstacle(item: pytest.Item) -> str | None:
     if not isinstance(item, pytest.Function):
         return f"a test of type {type(item).__name__} can't be run under forced interleavings"
     function = _innermost(item.obj)
+    if is_property(item):
+        if _is_unittest(item):
+            return "Hypothesis tests are not supported in a unittest.TestCase; use a function or a plain class"
+        function = _innermost(item.obj.hypothesis.inner_test)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return "async tests are not supported yet; start the threads in a plain function"
     if inspect.isgeneratorfunction(function):
         return "generator tests (with 'yield' in the body) are not supported; use a plain function"
-    if hasattr(function, "hypothesis") or hasattr(item.obj, "hypothesis"):
-        return "Hypothesis tests are not supported yet; parametrize the test instead of @given"
     return None
+
+
+def _obstacle_unasked(item: pytest.Item, threads: int | None) -> str | None:
+    """Why an item without the marker is run as ever, and not explored; None when it can be."""
+    if is_property(item):
+        return "Hypothesis tests are explored with the marker only: each of their examples is a test of its own"
+    obstacle = _obstacle(item)
+    if obstacle is None and threads is not None:
+        if hasattr(item, "dtest"):
+            return "a doctest can't be run in several threads at once"
+        if _is_unittest(item):
+            return "a method of unittest.TestCase can't be run in several threads at once"
+        from pytest_racecheck.pytesting.unasked import obstacle_to_threads
+
+        return obstacle_to_threads(getattr(item, "fixturenames", []))
+    return obstacle
+
+
+def is_property(item: pytest.Item) -> bool:
+    """Whether Hypothesis calls the body of the test, once for each of its examples."""
+    return hasattr(getattr(item, "obj", None), "hypothesis")
 
 
 def _is_unittest(item: pytest.Item) -> bool:

@@ -39,9 +39,16 @@ OPTIONS: Final = (
     Option("model", "--racecheck-model", "racecheck_model", "NAME", "string",
            "where threads may be switched: 'python' at any two accesses to shared memory, "
            "'gil' where the interpreter of a GIL build can"),
+    Option("fail_on", "--racecheck-fail-on", "racecheck_fail_on", "KINDS", "linelist",
+           "what a test fails on even if its own checks pass"),
+    Option("suppressions", None, "racecheck_suppressions", "", "linelist",
+           "findings that are known and don't count, kind:pattern a line; the pattern (* stands for any text) has to "
+           "occur in 'file:line function resource' of one of their places"),
     Option("replay", "--racecheck-replay", None, "TOKEN", "string",
            "run the selected marked tests under the one schedule that a failure report printed, or the tests of a "
            "JSON report (its path) under those that it holds"),
+    Option("threads", "--racecheck-threads", "racecheck_threads", "K", "int",
+           "with --racecheck-all: run the body of each test without the marker in so many threads at once"),
     Option("include", None, "racecheck_include", "", "linelist",
            "modules (prefixes of their names) or paths (patterns) to instrument besides the usual ones"),
     Option("exclude", None, "racecheck_exclude", "", "linelist",
@@ -50,10 +57,23 @@ OPTIONS: Final = (
            "real seconds for making a failing schedule simpler"),
     Option("max_points", None, "racecheck_max_points", "N", "int",
            "scheduling points after which an interleaving is cut off"),
+    Option("sleep_scale", None, "racecheck_sleep_scale", "FACTOR", "float",
+           "under the strategy stress, which runs in real time: the test's own sleeps take so many times as long"),
 )  # fmt: skip
 
 ALL: Final = ("--racecheck-all", "racecheck_all", "treat every test as marked")
 JSON: Final = ("--racecheck-json", "racecheck_json", "write the results of all marked tests to this file")
+HTML: Final = ("--racecheck-html", "racecheck_html", "write a page about all marked tests, in one file")
+GIL: Final = (
+    "--gil-report",
+    "racecheck_gil_report",
+    "measure what each marked test gains from its threads, in real time, and say what would help",
+)
+
+HANG_TIMEOUT: Final = (
+    "racecheck_hang_timeout",
+    "real seconds that set-up, call and tear-down of every test may take, each, also without the marker",
+)
 
 #: What to replay, by node id (None: whatever is selected); empty unless that was asked for.
 REPLAYS: Final[pytest.StashKey[dict[str | None, str]]] = pytest.StashKey()
@@ -80,9 +100,13 @@ def add_options(parser: pytest.Parser) -> None:
     flag, ini, text = ALL
     group.addoption(flag, dest="racecheck_all", action="store_true", default=None, help=text)
     parser.addini(ini, text, type="bool", default=False)
-    flag, ini, text = JSON
-    group.addoption(flag, dest="racecheck_json", metavar="PATH", default=None, help=text)
-    parser.addini(ini, f"{text}; relative to the root directory", type="string", default=None)
+    flag, ini, text = GIL
+    group.addoption(flag, dest=ini, action="store_true", default=None, help=text)
+    parser.addini(ini, text, type="bool", default=False)
+    parser.addini(*HANG_TIMEOUT, type="float", default=None)
+    for flag, ini, text in (JSON, HTML):
+        group.addoption(flag, dest=ini, metavar="PATH", default=None, help=text)
+        parser.addini(ini, f"{text}; relative to the root directory", type="string", default=None)
 
 
 def session_settings(config: pytest.Config) -> Settings:
@@ -102,33 +126,46 @@ def session_settings(config: pytest.Config) -> Settings:
         tokens = replays.read(values["replay"], config.invocation_params.dir)
         config.stash[REPLAYS] = tokens
         values["replay"] = next(iter(tokens.values()))
-    return replace(_DEFAULTS, **values)
+    return replace(_DEFAULTS, **values, watch=config.get_verbosity() > 0)
+
+
+def hang_timeout(config: pytest.Config) -> float | None:
+    """The limit for every test, in seconds; None if there is none. UsageError for a value that can't be used."""
+    name = HANG_TIMEOUT[0]
+    try:
+        value = config.getini(name)
+    except (ValueError, TypeError, pytest.UsageError):
+        value = _as_written(config, name)
+    try:
+        return None if value is None else float(settings.checked("timeout", value, f"ini option {name}"))
+    except SettingsError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def given(config: pytest.Config) -> bool:
     """Whether anything about racecheck was asked for on the command line."""
-    dests = [_dest(option) for option in OPTIONS if option.flag is not None] + ["racecheck_all", "racecheck_json"]
+    dests = [_dest(option) for option in OPTIONS if option.flag is not None]
+    dests += [ini for _, ini, _ in (ALL, JSON, HTML, GIL)]
     return any(config.getoption(dest) is not None for dest in dests)
 
 
 def treats_all_as_marked(config: pytest.Config) -> bool:
     """``--racecheck-all``, on the command line or in the ini file."""
-    flag: bool | None = config.getoption("racecheck_all")
-    if flag is None:
-        try:
-            return bool(config.getini("racecheck_all"))
-        except (ValueError, pytest.UsageError):
-            text = _as_written(config, "racecheck_all")
-            raise pytest.UsageError(f"ini option racecheck_all: {text!r} is not allowed; give true or false") from None
-    return flag
+    return _switch(config, "racecheck_all")
 
 
-def json_path(config: pytest.Config) -> Path | None:
-    """Where the JSON report goes; UsageError when nothing can be written there."""
-    text = config.getoption("racecheck_json")
-    base, shown_as = config.invocation_params.dir, "--racecheck-json"
+def gil_report(config: pytest.Config) -> bool:
+    """``--gil-report``, on the command line or in the ini file."""
+    return _switch(config, "racecheck_gil_report")
+
+
+def report_path(config: pytest.Config, names: tuple[str, str, str]) -> Path | None:
+    """Where a report goes (``names`` is `JSON` or `HTML`); UsageError when nothing can be written there."""
+    flag, ini, _ = names
+    text = config.getoption(ini)
+    base, shown_as = config.invocation_params.dir, flag
     if text is None:
-        text, base, shown_as = config.getini("racecheck_json"), config.rootpath, "ini option racecheck_json"
+        text, base, shown_as = config.getini(ini), config.rootpath, f"ini option {ini}"
     if text is None:
         return None
     path = base / Path(text).expanduser()
@@ -136,6 +173,18 @@ def json_path(config: pytest.Config) -> Path | None:
     if not text.strip() or path.is_dir() or (nearest is not None and not nearest.is_dir()):
         raise pytest.UsageError(f"{shown_as}: {text!r} is not allowed; give the path of a file that can be written")
     return path
+
+
+def _switch(config: pytest.Config, name: str) -> bool:
+    """An option that is on or off; ``name`` is that of its ini twin."""
+    flag: bool | None = config.getoption(name)
+    if flag is None:
+        try:
+            return bool(config.getini(name))
+        except (ValueError, pytest.UsageError):
+            text = _as_written(config, name)
+            raise pytest.UsageError(f"ini option {name}: {text!r} is not allowed; give true or false") from None
+    return flag
 
 
 def _dest(option: Option) -> str:

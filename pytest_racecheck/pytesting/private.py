@@ -10,7 +10,8 @@ import functools
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -37,6 +38,18 @@ def set_up(item: pytest.Item) -> None:
 def tear_down(item: pytest.Item) -> None:
     """Tear down the item alone, by telling pytest that a test with the same parents comes next."""
     cast("Any", item.session)._setupstate.teardown_exact(item.parent)
+
+
+def forget_set_up(session: pytest.Session) -> None:
+    """Have nothing torn down at the end of the session: no thread is left that could do it."""
+    cast("Any", session)._setupstate.stack.clear()
+
+
+def stop_capturing(config: pytest.Config) -> None:
+    """Have what is written from now on shown, wherever the session is."""
+    manager = config.pluginmanager.getplugin("capturemanager")
+    if manager is not None:
+        manager.suspend(in_=True)
 
 
 def is_set_up(item: pytest.Item) -> bool:
@@ -86,6 +99,11 @@ def fixture_value(item: pytest.Item, name: str) -> object | None:
     definition = active_fixtures(item).get(name)
     cached = getattr(definition, "cached_result", None)
     return cached[0] if cached else None
+
+
+def remember_failure(definition: Any, request: Any, error: BaseException) -> None:
+    """Have the fixture torn down although its set-up was ended by an exception that pytest does not deal with."""
+    definition.cached_result = (None, definition.cache_key(request), (error, error.__traceback__))
 
 
 def drop_dead_finalizers(definition: Any, since: int) -> None:
@@ -168,6 +186,25 @@ def text_as_failure(item: pytest.Item, failure: BaseException, text: str) -> Any
     place = ReprFileLocation(path, (line or 0) + 1, type(failure).__name__)
     entry = ReprEntry([f"E   {each}" for each in text.splitlines()], None, None, place, "long")
     return ExceptionChainRepr([(ReprTraceback([entry], None, "long"), crash, None)])
+
+
+# --- debugger
+
+
+@contextmanager
+def debugger_start(around: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+    """Inside, what pytest does before a debugger's first prompt (``breakpoint()``) is wrapped by ``around``."""
+    cls = getattr(sys.modules.get("_pytest.debugging"), "pytestPDB", None)
+    start = getattr(cls, "_init_pdb", None)
+    if cls is None or start is None:
+        yield
+        return
+    original = vars(cls)["_init_pdb"]
+    cls._init_pdb = around(start)
+    try:
+        yield
+    finally:
+        cls._init_pdb = original
 
 
 # --- configuration

@@ -58,9 +58,15 @@ class ItemWorld:
 
         Everything else is a failure of the interleaving that raised it.
         """
-        return isinstance(exc, (_OUTCOMES, _loaded("unittest", "SkipTest", "bdb", "BdbQuit")))
+        return isinstance(exc, (_OUTCOMES, _loaded(*_OUTCOMES_OF_OTHERS)))
 
 
+_OUTCOMES_OF_OTHERS = (
+    *("unittest", "SkipTest"),
+    *("bdb", "BdbQuit"),
+    *("hypothesis.errors", "UnsatisfiedAssumption"),
+    *("hypothesis.errors", "StopTest"),
+)
 _OUTCOMES = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception, KeyboardInterrupt)
 
 

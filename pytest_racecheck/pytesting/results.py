@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -18,10 +19,26 @@ SECTION: Final = "racecheck"
 #: Under this key a worker of pytest-xdist tells the controller why it has nothing to run.
 USAGE_ERROR: Final = "racecheck_usage_error"
 
+#: What JUnit's XML and others get to know of a result.
+PROPERTIES: Final = ("racecheck_verdict", "racecheck_interleavings", "racecheck_seed", "racecheck_token")
 
-def attach(report: pytest.TestReport, result: TestResult) -> None:
-    """Put a result on a report, as plain data: it may have to travel to another process (pytest-xdist)."""
+
+def attach(item: pytest.Item, report: pytest.TestReport, result: TestResult) -> None:
+    """Put a result on a report, as plain data: it may have to travel to another process (pytest-xdist).
+
+    What matters most is among the properties as well, which JUnit's XML and others take over.
+    """
     report.racecheck = result.to_json()  # type: ignore[attr-defined]
+    properties: list[tuple[str, object]] = [
+        ("racecheck_verdict", result.verdict),
+        ("racecheck_interleavings", result.interleavings),
+        ("racecheck_seed", result.seed),
+    ]
+    if result.failure is not None and result.failure.token:
+        properties.append(("racecheck_token", result.failure.token))
+    # Those of the item are for the report of the teardown: the one that JUnit's XML is made from.
+    for kept in (report.user_properties, item.user_properties):
+        kept[:] = [each for each in kept if each[0] not in PROPERTIES] + properties
 
 
 def _add_text(config: pytest.Config, report: pytest.TestReport, result: TestResult) -> None:
@@ -78,14 +95,22 @@ def _encoding() -> str:
 class Results:
     """Collects the results of a session where its reports arrive, and writes what is to be written at its end."""
 
-    def __init__(self, config: pytest.Config, json_path: Path | None) -> None:
+    def __init__(self, config: pytest.Config, json_path: Path | None, html_path: Path | None) -> None:
         self._config = config
         self._json_path = json_path
+        self._html_path = html_path
         self._plain: list[dict[str, Any]] = []
+        self._gil: list[dict[str, Any]] = []
+        self._why_not: dict[str, list[str]] = {}
+        self._said: dict[str, str] = {}  # by pytest, of an exception
 
     @pytest.hookimpl(tryfirst=True)  # before anyone who shows or keeps the report
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A report has come, from this process or from a worker."""
+        self._gil += getattr(report, "racecheck_gil", ())
+        why_not = getattr(report, "racecheck_why_not", None)
+        if why_not is not None:
+            self._why_not.setdefault(why_not, []).append(report.nodeid)
         data = getattr(report, "racecheck", None)
         if data is None:
             return
@@ -93,6 +118,7 @@ class Results:
         if report.outcome != "passed":
             from pytest_racecheck.report.model import TestResult
 
+            self._said[data["nodeid"]] = str(getattr(getattr(report.longrepr, "reprcrash", None), "message", ""))
             _add_text(self._config, report, TestResult.from_json(data))
 
     @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
@@ -103,21 +129,56 @@ class Results:
             raise pytest.UsageError(message)
 
     def pytest_sessionfinish(self) -> None:
-        """The file is written also when the session was stopped."""
+        """The files are written also when the session was stopped."""
         if self._json_path is not None:
             from pytest_racecheck.report.json_file import write
 
-            write(self._json_path, self._plain)
+            write(self._json_path, self._plain, self._gil)
+        if self._html_path is not None:
+            from pytest_racecheck.report.html import page
+            from pytest_racecheck.report.json_file import document
+
+            page.write(self._html_path, document(self._plain, self._gil), self._said)
+
+    @pytest.hookimpl(optionalhook=True)  # of pytest-html
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """A table of the verdicts, with a link to the page."""
+        if self._plain:
+            from pytest_racecheck.report.html import page
+
+            target = self._config.getoption("htmlpath", None)
+            prefix.append(page.summary(self._plain, self._html_path, Path(target).parent if target else None))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """A section of its own, if marked tests were run."""
+        """A section of its own, if marked tests were run; and annotations, where GitHub runs them."""
         verbosity = terminalreporter.config.get_verbosity()
-        if not self._plain or verbosity < -1:
+        if self._gil:
+            from pytest_racecheck.pytesting.gil_summary import show
+
+            show(terminalreporter, self._gil, _encoding())
+        if self._why_not and verbosity >= 0:
+            from pytest_racecheck.report.summary import render_unexplored
+
+            terminalreporter.section(SECTION)
+            for text in render_unexplored(self._why_not, verbosity, _encoding()):
+                terminalreporter.write_line(text)
+        if not self._plain:
             return
+        from pytest_racecheck.pytesting.suppressed import can_tell
         from pytest_racecheck.report.model import TestResult
         from pytest_racecheck.report.summary import render_summary
 
         results = [TestResult.from_json(data) for data in self._plain]
-        terminalreporter.section(SECTION)
-        for line in render_summary(results, verbosity, _encoding()):
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from pytest_racecheck.report.annotations import workflow_commands
+
+            roots = [os.environ.get("GITHUB_WORKSPACE") or self._config.rootpath, self._config.rootpath]
+            for text in workflow_commands(results, [Path(root) for root in roots], _encoding()):
+                terminalreporter.write_line(text)
+        if verbosity < -1:
+            return
+        if not self._why_not or verbosity < 0:
+            terminalreporter.section(SECTION)
+        suppressions = self._config.getini("racecheck_suppressions") if can_tell(self._config, results) else ()
+        for line in render_summary(results, verbosity, _encoding(), suppressions or ()):
             terminalreporter.write_line(line.text, **line.markup)

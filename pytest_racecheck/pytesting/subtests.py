@@ -29,8 +29,9 @@ class Subtests:
 
     def adopt(self, fixture_value: Any) -> None:
         """Have the value of the fixture ``subtests`` tell us instead of pytest."""
-        if hasattr(fixture_value, "_ihook"):
-            fixture_value._ihook = _QuietHooks(fixture_value._ihook, self._failed)
+        for name in ("_ihook", "ihook"):  # pytest's own, and that of the plugin pytest-subtests
+            if hasattr(fixture_value, name):
+                setattr(fixture_value, name, _QuietHooks(getattr(fixture_value, name), self._failed))
 
 
 class _QuietHooks:

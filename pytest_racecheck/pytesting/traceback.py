@@ -5,7 +5,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Final
 
-_MACHINERY: Final = ("pytest_racecheck.", "_pytest.", "pluggy.", "threading.", "concurrent.futures.", "unittest.")
+_MACHINERY: Final = (
+    *("pytest_racecheck.", "_pytest.", "pluggy.", "threading.", "concurrent.futures.", "unittest."),
+    *("hypothesis.", "hypothesis_temporary_module_"),
+)
 _OURS_TO_SHOW: Final = "pytest_racecheck.tutorial."
 
 

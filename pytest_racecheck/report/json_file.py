@@ -14,23 +14,28 @@ from typing import Any, Final
 SCHEMA: Final = 1
 
 
-def document(tests: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The whole report; ``tests`` are results as ``TestResult.to_json`` makes them."""
+def document(tests: Sequence[dict[str, Any]], gil: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The whole report; ``tests`` are results as ``TestResult.to_json`` makes them.
+
+    ``gil`` are measurements, as ``Measurement.to_json`` makes them; without any, the report does not speak of them.
+    """
+    measured = {"gil": list(gil)} if gil else {}
     return {
         "schema": SCHEMA,
         "python": platform.python_version(),
         "free_threaded": is_free_threaded(),
         "tests": list(tests),
+        **measured,
     }
 
 
-def write(path: Path, tests: Sequence[dict[str, Any]]) -> None:
+def write(path: Path, tests: Sequence[dict[str, Any]], gil: Sequence[dict[str, Any]] = ()) -> None:
     """Write the report to ``path``, whose folders are made, all at once: a reader never sees half of it.
 
     OSError when the file can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document(tests), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(document(tests, gil), indent=2, ensure_ascii=False, allow_nan=False)
     unfinished = path.with_name(f"{path.name}.part")
     # Values of the code under test may hold lone surrogates, which no UTF-8 file can.
     unfinished.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -9,6 +9,7 @@ can do something about: those outside the standard library, pytest and racecheck
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["passed", "proved", "race", "deadlock", "hang", "serial-failure", "nondeterministic"]
 UnderGil = Literal["reachable", "unreachable", "unknown"]
+FindingKind = Literal["data-race", "lock-order", "leak"]
 
 
 @dataclass
@@ -46,6 +48,7 @@ class ThreadReport:
 
     ``state`` is one word or a few ("blocked", "runnable", "finished"). ``waits_for`` says in plain words what a
     blocked thread waits for; ``waits_on`` has the ids of the threads that could end that: the wait-for graph.
+    ``native``: the functions in C that the innermost frame is in, innermost first.
     """
 
     id: str
@@ -56,6 +59,20 @@ class ThreadReport:
     waits_for: str | None = None
     stack: list[Frame] = field(default_factory=list)
     waits_on: list[str] = field(default_factory=list)
+    native: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ProcessReport:
+    """A process that the test started and that was there when time ran out; ``threads`` if it runs Python.
+
+    ``note`` says what else there is to know: why its stacks could not be read, that it was ended.
+    """
+
+    pid: int
+    command: str
+    threads: list[ThreadReport] = field(default_factory=list)
+    note: str = ""
 
 
 @dataclass
@@ -135,8 +152,11 @@ class Failure:
     ``details`` are further whole sentences about the cause, ``advice`` what to do where that is certain.
     ``clash``: the accesses that the failure comes from, in the order in which they happened, all of ``clash_on``.
     ``ended``: threads of a deadlock that had ended before, so that they are not among its ``threads``.
+    ``finding``: what the test was to fail on, when it did not fail by itself.
     ``raised``: the line that raised the exception, in the thread ``raised_in``.
     ``reproduced``: in how many of how many replays of ``token`` the test failed again.
+    For a hang: ``processes`` that the test had started, ``folded`` threads that have no part in it by name, and
+    ``stacks_by``: where the stacks are from, and why they are from nowhere better.
     """
 
     kind: Verdict
@@ -157,6 +177,76 @@ class Failure:
     ended: list[ThreadReport] = field(default_factory=list)
     raised: Frame | None = None
     raised_in: str = ""
+    finding: FindingKind | None = None
+    processes: list[ProcessReport] = field(default_factory=list)
+    folded: list[str] = field(default_factory=list)
+    stacks_by: str = ""
+
+
+@dataclass
+class FindingSite:
+    """One place that has a part in a finding: what ``thread``, started with ``function``, did there.
+
+    ``within``: the function that the place is in, "" where that is not known.
+    """
+
+    thread: str
+    function: str
+    operation: str
+    file: str
+    line: int
+    source: str
+    within: str = ""
+
+
+@dataclass
+class Finding:
+    """What a detector found beside the test's own checks, in an interleaving that need not have failed.
+
+    ``text`` is one whole sentence, ``resource`` what it is about. ``harmless`` says why it is only worth a note, "" if
+    it is more. ``suppressed`` is the line of the ini file that it matches, ``interleaving`` the first that showed it.
+    """
+
+    kind: FindingKind
+    resource: str
+    text: str
+    sites: list[FindingSite] = field(default_factory=list)
+    harmless: str = ""
+    suppressed: str = ""
+    interleaving: int = 0
+
+
+@dataclass
+class CodeLine:
+    """A line of the source, as written, without its indentation."""
+
+    file: str
+    line: int
+    source: str
+
+
+@dataclass
+class OrderedPair:
+    """Two lines that touched the same thing in two threads, one of them changing it. ``both``: seen in both orders."""
+
+    resource: str
+    first: CodeLine
+    second: CodeLine
+    both: bool
+
+
+@dataclass
+class Coverage:
+    """In which orders conflicting pairs of lines were seen, in the ``watched`` interleavings.
+
+    ``both`` and ``one`` count the pairs that were seen in both orders and in one; ``pairs`` has them, those seen in one
+    order first, or the first of them if there are very many.
+    """
+
+    watched: int
+    both: int
+    one: int
+    pairs: list[OrderedPair] = field(default_factory=list)
 
 
 @dataclass
@@ -167,7 +257,8 @@ class TestResult:
     ``exhaustive``: there are no others. ``first_failure`` is the number of the first failing interleaving (0 is the
     serial one). ``seconds`` of real time, ``per_second`` interleavings. ``outcomes``: what ``racecheck.outcome``
     recorded, with the number of interleavings. ``warnings`` say why a test that passes shows less than it seems to;
-    ``notes`` are for who asks. ``sometimes``: names of conditions that held in none of them.
+    ``notes`` are for who asks. ``sometimes``: names of conditions that held in none of them. ``findings``: what the
+    detectors found besides.
     """
 
     __test__ = False  # the name starts with "Test": keeps pytest from collecting it where it is imported
@@ -188,6 +279,8 @@ class TestResult:
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     sometimes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    coverage: Coverage | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Dicts, lists, strings, numbers, booleans and None only."""
@@ -236,7 +329,7 @@ def _build(hint: Any, value: Any, where: str) -> object:
 
 def _build_dataclass(cls: type, value: Any, where: str) -> object:
     data = _expect(dict, value, where)
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     known = {}
     for spec in dataclasses.fields(cls):
         if spec.name in data:
@@ -244,6 +337,11 @@ def _build_dataclass(cls: type, value: Any, where: str) -> object:
         elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
             raise ValueError(f"{where}.{spec.name} is missing")
     return cls(**known)
+
+
+@functools.cache  # it evaluates the annotations anew each time, and a report has thousands of steps
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 def _expect(kind: Any, value: Any, where: str) -> Any:

@@ -20,13 +20,13 @@ def render_table(nodeid: str, outcomes: list[tuple[str, int]], encoding: str = "
     total = sum(number for _, number in outcomes)
     rows = [("outcome", "interleavings", "share")]
     for outcome, number in sorted(outcomes, key=lambda each: -each[1]):
-        rows.append((clip(clean(outcome), _MAX_OUTCOME, dots), f"{number:,}", _share(number, total)))
+        rows.append((clip(clean(outcome), _MAX_OUTCOME, dots), f"{number:,}", share(number, total)))
     first, second, third = (max(cells(row[column]) for row in rows) for column in range(3))
     lines = [f"  {pad(name, first)}  {number:>{second}}  {share:>{third}}" for name, number, share in rows]
     return [encodable(line, encoding) for line in [f"outcomes of {clean(nodeid)}", *lines]]
 
 
-def _share(number: int, total: int) -> str:
+def share(number: int, total: int) -> str:
     """Never "0.0 %" of something that did happen, nor "100.0 %" of something that did not always."""
     if 0 < number * 1000 < total:
         return "< 0.1 %"

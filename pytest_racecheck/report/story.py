@@ -24,7 +24,8 @@ _WORDS: Final = {"iter": "iterate", "bool": "test", "in": "look for", "block": "
 class Entry:
     """What one thread did at one line: ``effects`` in words, ``marks`` the parts of ``code`` that did it.
 
-    ``turn`` is why another thread went on afterwards. ``folded`` stands for what is left out right before.
+    ``turn`` is why another thread went on afterwards. ``folded`` stands for what is left out right before. ``steps``
+    are the numbers of the steps that it tells.
     """
 
     thread: str
@@ -36,6 +37,7 @@ class Entry:
     turn: str = ""
     folded: str = ""
     error: str = ""
+    steps: list[int] = field(default_factory=list)
 
     @property
     def place(self) -> tuple[str, int]:
@@ -51,16 +53,21 @@ def threads_of(failure: Failure, verbose: int) -> list[str]:
     return known + [each for each in dict.fromkeys(s.thread for s in failure.steps) if each in active - {*known}]
 
 
-def entries(failure: Failure, verbose: int, arrow: str, dots: str) -> list[Entry]:
-    """The timeline; ``verbose`` from 0: more of it, from 2 on everything."""
+def entries(failure: Failure, verbose: int, arrow: str, dots: str, most: int | None = None) -> list[Entry]:
+    """The timeline; ``verbose`` from 0: more of it, from 2 on everything.
+
+    ``most`` is how many entries there may be, the last ones; unless given, what suits a terminal.
+    """
     told = _Teller(failure, verbose, arrow, dots).tell()
     _add_ends(told, failure)
     told = _fold_loops(told, dots) if verbose < 2 else told
     shown = len(told) if verbose > 1 else _ENTRIES_SHOWN_VERBOSE if verbose else _ENTRIES_SHOWN
-    left_out = len(told) - shown
+    left_out = len(told) - (shown if most is None else most)
     if left_out > 0:
         told = told[left_out:]
-        told[0].folded = f"{dots} {left_out} earlier lines (-v shows more, -vv all)"
+        told[0].folded = f"{dots} {left_out} earlier lines"
+        if most is None:
+            told[0].folded += " (-v shows more, -vv all)"
     return told
 
 
@@ -112,6 +119,7 @@ class _Teller:
         return self._add_turn(told, thread, steps[-1])
 
     def _add(self, entry: Entry, step: Step, before: Step | None) -> None:
+        entry.steps.append(step.n)
         mark = (step.mark_start, step.mark_end)
         if mark != (0, 0) and mark not in entry.marks:
             entry.marks.append(mark)
@@ -126,7 +134,7 @@ class _Teller:
         if last.switch is None or (not told and not last.switch.startswith(("blocked", "preempted"))):
             return told
         if not told:
-            told.append(Entry(thread))
+            told.append(Entry(thread, steps=[last.n]))
         reason = clean(last.switch)
         for name, short in self._names.items():
             reason = reason.replace(clean(name), clean(short))
@@ -197,9 +205,10 @@ def _add_error(told: list[Entry], raised: Frame, thread: str, error: str) -> Non
 def _fold_loops(told: list[Entry], dots: str) -> list[Entry]:
     """Loops shown once at their beginning and once at their end, with the number of turns in between."""
     kept: list[Entry] = []
+    keys = [_key(each) for each in told]
     at = 0
     while at < len(told):
-        size, times = _loop_at(told, at)
+        size, times = _loop_at(keys, at)
         if times < _MANY_TIMES:
             kept.append(told[at])
             at += 1
@@ -213,12 +222,12 @@ def _fold_loops(told: list[Entry], dots: str) -> list[Entry]:
     return kept
 
 
-def _loop_at(told: list[Entry], at: int) -> tuple[int, int]:
+def _loop_at(keys: list[object], at: int) -> tuple[int, int]:
     """Size and number of equal turns that begin here."""
     for size in range(1, _LONGEST_LOOP + 1):
-        first = [_key(each) for each in told[at : at + size]]
+        first = keys[at : at + size]
         times = 1
-        while first == [_key(each) for each in told[at + times * size : at + (times + 1) * size]]:
+        while first == keys[at + times * size : at + (times + 1) * size]:
             times += 1
         if times >= _MANY_TIMES:
             return size, times

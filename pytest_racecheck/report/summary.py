@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pytest_racecheck.report.beside import render_beside, unused
 from pytest_racecheck.report.outcomes import render_table
 from pytest_racecheck.report.terminal import clean, encodable, first_line
 
@@ -24,9 +25,15 @@ class Line(NamedTuple):
     markup: dict[str, bool] = {}  # noqa: RUF012 - read only
 
 
-def render_summary(results: Sequence[TestResult], verbosity: int = 0, encoding: str = "utf-8") -> list[Line]:
+def render_summary(
+    results: Sequence[TestResult],
+    verbosity: int = 0,
+    encoding: str = "utf-8",
+    suppressions: Sequence[str] = (),
+) -> list[Line]:
     """The lines of the section. Failing tests have one each; with ``verbosity``, pytest's ``-v`` count, all tests do.
 
+    ``suppressions``: those that should have been of use in this session.
     Text from the tests is made harmless for terminals, and nothing is used that ``encoding`` lacks.
     """
     lines = [_totals(results)]
@@ -40,6 +47,7 @@ def render_summary(results: Sequence[TestResult], verbosity: int = 0, encoding: 
                 Line(f"warning: {clean(result.nodeid)} {clean(warning)}", {"yellow": True})
                 for warning in result.warnings
             )
+        lines += (Line(text, {"yellow": True}) for text in unused(suppressions, results))
         for result in results:
             if result.outcomes:
                 lines.append(Line(""))
@@ -69,6 +77,9 @@ def _test(result: TestResult, width: int, verbosity: int) -> Iterator[Line]:
     if verbosity > 0 or (good and result.verdict != "proved"):
         for note in result.notes:
             yield Line(f"{' ' * width}  {clean(note)}")
+    if verbosity > 0:
+        for text in render_beside(result, verbosity):
+            yield Line(f"{' ' * width}  {text}")
 
 
 def _passed(result: TestResult) -> str:
@@ -90,3 +101,18 @@ def _failed(result: TestResult) -> str:
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def render_unexplored(reasons: dict[str, list[str]], verbosity: int = 0, encoding: str = "utf-8") -> list[str]:
+    """Tests that ``--racecheck-all`` left alone, by the reason; ``verbosity`` 1 names them all."""
+    total = sum(map(len, reasons.values()))
+    lines = [f"{_number(total, 'test')} not explored, but run as ever{'' if verbosity > 0 else ' (-v names them)'}:"]
+    kinds: dict[str, list[str]] = {}
+    for reason, nodeids in reasons.items():
+        kind, _, details = reason.partition(" (")
+        kinds.setdefault(kind, []).extend(f"{nodeid}{f' ({details}' if details else ''}" for nodeid in nodeids)
+    for kind, tests in sorted(kinds.items(), key=lambda item: -len(item[1])):
+        lines.append(f"  {len(tests):,}: {clean(kind)}")
+        if verbosity > 0:
+            lines += (f"    {clean(test)}" for test in tests)
+    return [encodable(line, encoding) for line in lines]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from pytest_racecheck.report.hang import render_hang
 from pytest_racecheck.report.layout import Layout
 from pytest_racecheck.report.styled import Line, Span, line, lines, written
 from pytest_racecheck.report.terminal import cells, clean, encodable, first_line, pad, symbols_for
@@ -19,7 +20,7 @@ _PREEMPTIONS_SHOWN: Final = 10  # -v shows all
 _THREADS_SHOWN: Final = 12  # -v shows all
 _NARROWEST: Final = 40
 
-_UNDER_GIL: Final = {
+UNDER_GIL: Final = {
     "reachable": "under the GIL: reachable",
     "unreachable": (
         "needs a free-threaded build (on GIL builds no switch can happen between these accesses: every interleaving "
@@ -28,7 +29,7 @@ _UNDER_GIL: Final = {
     "unknown": "under the GIL: unknown (not seen to fail there, nor proved that it can't)",
 }
 
-_WHAT_TO_DO: Final = {
+WHAT_TO_DO: Final = {
     "hang": [
         "A loop that waits for another thread must block or sleep, so that the other one gets its turn.",
         "If the test only needs longer: --racecheck-timeout SECONDS, or @pytest.mark.race(timeout=SECONDS).",
@@ -42,6 +43,10 @@ _WHAT_TO_DO: Final = {
 }
 
 
+#: For a test that is not explored.
+_LONGER: Final = "If the test only needs longer: the ini option racecheck_hang_timeout, in seconds."
+
+
 def render_failure(
     result: TestResult, width: int, verbose: int = 0, encoding: str = "utf-8", *, colour: bool = False
 ) -> str:
@@ -51,7 +56,7 @@ def render_failure(
     are wrapped or clipped to the width, except the cycle of a deadlock and the replay command, which are there to be
     copied. Text from the test is made harmless for terminals, and nothing is used that ``encoding`` lacks.
     """
-    layout = Layout(max(width, _NARROWEST), verbose, symbols_for(encoding), colour)
+    layout = Layout(max(width, _NARROWEST), max(verbose, 0), symbols_for(encoding), colour)
     text = "\n".join(written(each, colour=colour) for each in _Section(result, layout).lines())
     return encodable(text, encoding)
 
@@ -73,6 +78,8 @@ class _Section:
         failure = self.result.failure
         if failure is None:
             return self._never_true()
+        if failure.kind == "serial-failure" and failure.finding is not None:
+            return self.layout.paragraph(f"serial-failure: {first_line(failure.message)}", "title")
         if failure.kind == "serial-failure":
             return [line("serial-failure: fails without any preemption: not a race", "title")]
         if failure.kind == "race":
@@ -81,6 +88,8 @@ class _Section:
             what = f"deadlock: {clean(failure.cause)}" if failure.cause else "deadlock"
         else:
             return self.layout.paragraph(f"{failure.kind}: {first_line(failure.message)}", "title")
+        if failure.finding is not None or self._met_by_chance(failure):
+            return self.layout.paragraph(what, "title")
         enough = _enough(len(failure.preemptions))
         if cells(f"{what}; {enough}") <= self.layout.width:
             return [line(f"{what}; {enough}", "title")]
@@ -91,7 +100,8 @@ class _Section:
         failure = self.result.failure
         if failure is None or failure.kind == "serial-failure":
             return [*self.title(), *self._notes()]
-        parts = {"race": self._race, "deadlock": self._deadlock}.get(failure.kind, self._other)(failure)
+        kinds = {"race": self._race, "deadlock": self._deadlock, "hang": self._hang}
+        parts = kinds.get(failure.kind, self._other)(failure)
         blocks = [*parts, self._never_true(), [*self._notes(), *self._origin(failure)]]
         found: list[Line] = []
         for block in filter(None, blocks):
@@ -107,7 +117,7 @@ class _Section:
             self._timeline(failure),
             render_why(failure, self.layout),
             render_data_races(failure, self.layout),
-            self.layout.paragraph(_UNDER_GIL[failure.under_gil], "heading"),
+            self.layout.paragraph(UNDER_GIL[failure.under_gil], "heading"),
         ]
 
     def _deadlock(self, failure: Failure) -> list[list[Line]]:
@@ -121,8 +131,19 @@ class _Section:
             render_clash(failure, self.layout),
         ]
 
+    def _hang(self, failure: Failure) -> list[list[Line]]:
+        spins = any(thread.state.startswith("computing") for thread in failure.threads)
+        longer = WHAT_TO_DO["hang"][-1] if self.result.strategy != "none" else _LONGER
+        advice = [*(WHAT_TO_DO["hang"][:-1] if spins else ()), longer]
+        return [
+            self.title(),
+            *render_hang(failure, self.layout),
+            [each for text in advice for each in self.layout.paragraph(f"- {text}")],
+            self._preemptions(failure.preemptions),
+        ]
+
     def _other(self, failure: Failure) -> list[list[Line]]:
-        what_to_do = [each for text in _WHAT_TO_DO.get(failure.kind, []) for each in self.layout.paragraph(f"- {text}")]
+        what_to_do = [each for text in WHAT_TO_DO.get(failure.kind, []) for each in self.layout.paragraph(f"- {text}")]
         return [
             [*self.title(), *render_sentences(failure, self.layout)],
             what_to_do,
@@ -209,11 +230,18 @@ class _Section:
             origin = f"(strategy {clean(result.strategy)}, seed {result.seed})"
             again, replays = failure.reproduced
             replayed = f"; failed again in {again} of {replays} replays" if replays else ""
+            if replays and self._met_by_chance(failure):
+                replayed = f"; reproduced {again}/{replays}"
             found = self.layout.paragraph(f"found in interleaving {result.first_failure:,} {origin}{replayed}")
         if failure.token:
-            command = f"pytest {shlex.quote(clean(result.nodeid))} --racecheck-replay={clean(failure.token)}"
+            fail_on = f" --racecheck-fail-on={failure.finding}" if failure.finding is not None else ""
+            command = f"pytest {shlex.quote(clean(result.nodeid))}{fail_on} --racecheck-replay={clean(failure.token)}"
             found.append([Span("replay: ", "heading"), Span(command)])
         return found
+
+    def _met_by_chance(self, failure: Failure) -> bool:
+        """Under stress, with no schedule that leads there."""
+        return self.result.strategy == "stress" and self.result.first_failure != 0 and not failure.token
 
     def _more(self, number: int, things: str) -> list[Line]:
         return [line(f"  {self.layout.symbols.dots} {number} more {things} (-v shows them)")] if number > 0 else []
@@ -222,6 +250,8 @@ class _Section:
 def _what_failed(failure: Failure) -> str:
     """In plain words: what the test says itself, if it does."""
     message = first_line(failure.message)
+    if failure.finding is not None:
+        return message
     where = f" in {clean(failure.raised_in)}" if failure.raised_in not in ("", "main") else ""
     if failure.exception != "AssertionError":
         return ": ".join(filter(None, (f"{clean(failure.exception)}{where}", message)))

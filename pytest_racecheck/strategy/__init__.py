@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pytest_racecheck.strategy.base import Strategy
 
-#: What ``--racecheck-strategy`` takes.
+#: Those that choose who runs next.
 NAMES: Final = ("auto", "exhaustive", "directed", "surw", "pos", "pct", "random")
+
+#: What ``--racecheck-strategy`` takes: under ``stress`` nobody chooses but the operating system.
+CHOICES: Final = (*NAMES, "stress")
 
 
 def is_name(name: str) -> bool:
-    """Whether a strategy is called that: one of `NAMES`, or "pct:5" for PCT of depth 5 in each run."""
+    """Whether a strategy is called that: one of `CHOICES`, or "pct:5" for PCT of depth 5 in each run."""
     strategy, colon, depth = name.partition(":")
     if colon:
         return strategy == "pct" and depth.isascii() and depth.isdigit() and int(depth) > 0
-    return name in NAMES
+    return name in CHOICES
 
 
 def create(name: str, random: Random, interleavings: int) -> Strategy:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_racecheck.tutorial.bank import Bank, LockedBank
     from pytest_racecheck.tutorial.locks import DeadlockPair, TimeoutPair
 
@@ -41,3 +43,19 @@ def timeout_pair() -> TimeoutPair:
     from pytest_racecheck.tutorial.locks import TimeoutPair
 
     return TimeoutPair()
+
+
+@pytest.fixture
+def cpu_task() -> Callable[[int], int]:
+    """A function that counts down from its argument."""
+    from pytest_racecheck.tutorial.tasks import cpu_task
+
+    return cpu_task
+
+
+@pytest.fixture
+def io_task() -> Callable[[], None]:
+    """A function that waits one second."""
+    from pytest_racecheck.tutorial.tasks import io_task
+
+    return io_task

@@ -268,7 +268,7 @@ def test_lost_notify(pytester: pytest.Pytester) -> None:
         """,
     )
     session.says(
-        "lost notify", "T1 waits for a notify on mailbox.changed; no thread is left to notify", pattern="lost wake-up"
+        "lost wake-up", "T1 waits for a notify on mailbox.changed; no thread is left to notify", pattern="lost wake-up"
     )
     assert session.threads["T1"]["function"] == "Mailbox.fetch"
     assert session.holds("T1") == [], "it gave the lock back to wait"
@@ -295,7 +295,7 @@ def test_event_that_nobody_sets(pytester: pytest.Pytester) -> None:
             together(ready.wait, set_once, clear)
         """,
     )
-    session.says("lost notify", "T1 waits for event ready to be set; no thread is left to set it")
+    session.says("lost wake-up", "T1 waits for event ready to be set; no thread is left to set it")
 
 
 def test_join_of_a_thread_that_never_ends(pytester: pytest.Pytester) -> None:

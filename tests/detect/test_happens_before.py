@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 LOCK, PLACE, OTHER = 1, 2, 3
 
 
-def write(thread: str, place: int = PLACE, item: str | None = None) -> Event:
-    return event(thread, "write", place, memory=True, item=item)
+def write(thread: str, place: int = PLACE, **more: Any) -> Event:
+    return event(thread, "write", place, memory=True, **more)
 
 
-def read(thread: str, place: int = PLACE, item: str | None = None) -> Event:
-    return event(thread, "read", place, memory=True, item=item)
+def read(thread: str, place: int = PLACE, **more: Any) -> Event:
+    return event(thread, "read", place, memory=True, **more)
+
+
+def on_list(thread: str, kind: str, item: str | None = None) -> Event:
+    return event(thread, kind, OTHER, memory=True, container=True, item=item)
 
 
 def races(*events: Event) -> list[tuple[int, int]]:
@@ -79,11 +83,42 @@ def test_a_write_races_with_every_unordered_read() -> None:
     assert len(data_races(events)) == 1  # the places in the source are the same: none
 
 
-def test_items_of_a_container_are_apart_but_the_whole_meets_them_all() -> None:
-    assert races(write("T1", item="'a'"), write("T2", item="'b'")) == []
-    assert races(write("T1", item="'a'"), write("T2", item="'a'")) == [(0, 1)]
-    assert races(write("T1", item="'a'"), read("T2")) == [(0, 1)]
-    assert races(read("T1"), write("T2", item="'a'")) == [(0, 1)]
+@pytest.mark.parametrize(
+    ("first", "second", "raced"),
+    [
+        (("write", "'a'"), ("write", "'b'"), False),
+        (("write", "'a'"), ("write", "'a'"), True),
+        (("read", "'a'"), ("write", "'a'"), True),
+        (("read", "'a'"), ("read", "'a'"), False),
+        (("update", None), ("update", None), False),
+        (("write", "'a'"), ("read", None), False),
+        (("read", "'a'"), ("update", "'a'"), False),
+    ],
+    ids=lambda each: " ".join(filter(None, each)) if isinstance(each, tuple) else "",
+)
+def test_items_race_and_operations_on_containers_do_not(
+    first: tuple[str, str | None], second: tuple[str, str | None], raced: bool
+) -> None:
+    assert races(on_list("T1", *first), on_list("T2", *second)) == ([(0, 1)] if raced else [])
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "raced"),
+    [
+        (("update", None), ("update", None), False),
+        (("update", None), ("read", None), False),
+        (("update", None), ("read", "0"), False),
+        (("write", "0"), ("read", None), False),
+        (("read", None), ("update", None), True),
+        (("read", "0"), ("update", None), True),
+    ],
+    ids=lambda each: " ".join(filter(None, each)) if isinstance(each, tuple) else "",
+)
+def test_a_change_of_a_container_orders_what_comes_after_it_is_seen(
+    given: tuple[str, str | None], taken: tuple[str, str | None], raced: bool
+) -> None:
+    assert races(write("T1"), on_list("T1", *given), on_list("T2", *taken), read("T2")) == ([(0, 3)] if raced else [])
+    assert races(on_list("T1", *given), write("T1"), on_list("T2", *taken), read("T2")) == [(1, 3)]
 
 
 def test_what_is_known_by_name_only_is_left_out() -> None:

@@ -52,6 +52,11 @@ def test_defaults(recorded: Recorded) -> None:
         "model": "python",
         "max_points": 1_000_000,
         "shrink": 1.5,
+        "sleep_scale": 1.0,
+        "fail_on": [],
+        "suppressions": [],
+        "watch": False,
+        "unasked": False,
     }
 
 
@@ -73,6 +78,17 @@ def test_the_marker_wins_over_the_command_line_and_that_over_ini(
     assert recorded(ini=f"{ini} = {file}")[field] == file
     assert recorded(arguments=(f"{flag}={line}",), ini=f"{ini} = {file}")[field] == line
     assert recorded(f"{field}={marker!r}", (f"{flag}={line}",), f"{ini} = {file}")[field] == marker
+
+
+def test_what_to_fail_on(recorded: Recorded) -> None:
+    ini = "racecheck_fail_on =\n    leak\n    data-race, leak\nracecheck_suppressions =\n    leak:*\n    data-race:a b"
+    settings = recorded(ini=ini)
+    assert settings["fail_on"] == ["leak", "data-race"]
+    assert settings["suppressions"] == ["leak:*", "data-race:a b"]
+    assert recorded(arguments=("--racecheck-fail-on=lock-order",), ini=ini)["fail_on"] == ["lock-order"]
+    assert recorded("fail_on=()", ini=ini)["fail_on"] == []
+    assert recorded("fail_on='data-race,lock-order'", ini=ini)["fail_on"] == ["data-race", "lock-order"]
+    assert recorded(arguments=("-v",))["watch"]
 
 
 def test_include_and_exclude(recorded: Recorded) -> None:
@@ -265,23 +281,6 @@ def test_tests_that_cannot_be_explored(pytester: pytest.Pytester) -> None:
     )
 
 
-def test_hypothesis_tests_are_refused(pytester: pytest.Pytester) -> None:
-    pytest.importorskip("hypothesis")
-    pytester.makepyfile(
-        """
-        import pytest
-        from hypothesis import given, strategies as st
-
-        @pytest.mark.race
-        @given(st.integers())
-        def test_it(x): pass
-        """
-    )
-    result = pytester.runpytest()
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*::test_it: marker race: Hypothesis tests are not supported yet*"])
-
-
 def test_deselected_tests_need_not_be_in_order(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -340,7 +339,7 @@ def test_the_header_is_shown_once_with_marked_tests(pytester: pytest.Pytester) -
 
 
 def test_every_argument_is_described() -> None:
-    assert set(ARGUMENTS) == set(Settings.__dataclass_fields__)
+    assert set(ARGUMENTS) == set(Settings.__dataclass_fields__) - {"watch", "unasked"}  # follow from -v and the marker
     assert set(MARKER_ARGUMENTS) < set(ARGUMENTS)
 
 

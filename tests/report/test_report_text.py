@@ -20,6 +20,7 @@ from pytest_racecheck.report.model import (
     Frame,
     Held,
     Preemption,
+    ProcessReport,
     Step,
     TestResult,
     ThreadReport,
@@ -200,17 +201,47 @@ DEADLOCK = Failure(
 HANG = Failure(
     kind="hang",
     exception="HangFailure",
-    message="T1 spins: it went round the loop at examples/test_spin.py:9 1,000 times and nothing changed",
+    message="an interleaving did not end within 10 s (--racecheck-timeout)",
     token="rc1-SPIN",
     threads=[
         ThreadReport(
+            "main",
+            "MainThread",
+            "test",
+            "waiting for T1 to end",
+            waits_for="T1 to end",
+            waits_on=["T1"],
+            stack=[Frame(TEST, 30, "test_at_once", "thread.join()")],
+        ),
+        ThreadReport(
             "T1",
             "spinner",
-            "spin",
-            "runnable",
+            "test_at_once.<locals>.spin",
+            "computing",
+            holds=[Held("bank.lock", "examples/test_spin.py", 8), Held("Lock #1 (at 0x7f3a)")],
             stack=[Frame("examples/test_spin.py", 9, "spin", "while not done: pass")],
-        )
+        ),
+        ThreadReport(
+            "T2",
+            "Thread-2 (withdraw)",
+            "Bank.withdraw",
+            "waiting for bank.lock held by T1 since examples/test_spin.py:8",
+            waits_for="bank.lock held by T1 since examples/test_spin.py:8",
+            waits_on=["T1"],
+            stack=[Frame(BANK, 14, "Bank.withdraw", "with self.lock:")],
+            native=["0x7f01", "PyThread_acquire_lock_timed", "lock_PyThread_acquire_lock"],
+        ),
     ],
+    processes=[
+        ProcessReport(
+            4711,
+            "/usr/bin/python3 -c from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=15)",
+            [ThreadReport("MainThread", "", "", "in read", stack=[Frame(TEST, 40, "child", "queue.get()")])],
+        ),
+        ProcessReport(4712, "sleep 1000", note="py-spy dump: Permission denied"),
+    ],
+    folded=["ThreadPoolExecutor-0_0", "server", "pydevd", "beat", "\x1b[31mred"],
+    stacks_by="py-spy dump --nonblocking (py-spy dump --native: no ptrace)",
 )
 NONDETERMINISTIC = Failure(
     kind="nondeterministic",
@@ -245,7 +276,7 @@ def test_failure_looks_like_its_golden_file(name: str, size: str, width: int) ->
 
 
 @pytest.mark.parametrize("verbose", [1, 2])
-@pytest.mark.parametrize("name", ["race-detailed", "deadlock"])
+@pytest.mark.parametrize("name", ["race-detailed", "deadlock", "hang"])
 def test_more_of_it_looks_like_its_golden_file(name: str, verbose: int) -> None:
     compare(f"{name}-{'v' * verbose}", render_failure(result(CASES[name]), 80, verbose))
 

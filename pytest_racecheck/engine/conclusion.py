@@ -1,0 +1,187 @@
+"""What an exploration came to: the verdict, what pytest is to raise, and the result for all reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.engine.errors import (
+    DeadlockFailure,
+    FindingFailure,
+    HangFailure,
+    NondeterministicFailure,
+    ThreadFailure,
+    VacuousFailure,
+)
+from pytest_racecheck.engine.result import build_failure
+from pytest_racecheck.report.model import Failure, TestResult, UnderGil, Verdict
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.api import RunApi
+    from pytest_racecheck.engine.books import Search
+    from pytest_racecheck.engine.run import Run
+    from pytest_racecheck.engine.schedule import MarkedDeviation
+    from pytest_racecheck.settings import Settings
+    from pytest_racecheck.strategy.replay import TokenReplay
+    from pytest_racecheck.stress.fallback import Control
+    from pytest_racecheck.watch.findings import Findings
+
+#: A failure is replayed so often before it is reported.
+REPLAYS: Final = 10
+
+
+@dataclass
+class Conclusion:
+    """All that is known at the end; ``run`` is the last one, which stays set up.
+
+    ``token`` and ``following``: of the one schedule that was asked for, None in a search. ``stress_notes``: what is to
+    be said of a test under stress, None if it was not. ``raised``: what the test fails with, once there is a `result`.
+    """
+
+    settings: Settings
+    nodeid: str
+    search: Search
+    run: Run
+    api: RunApi
+    findings: Findings
+    control: Control
+    token: tuple[list[MarkedDeviation], bool] | None
+    following: TokenReplay | None
+    stress_notes: list[str] | None
+    under_gil: UnderGil
+    naps: bool
+    raised: BaseException | None = field(default=None, init=False)
+
+    def result(self) -> TestResult:
+        """The result for all reports; `raised` is there afterwards."""
+        search, run, verdict = self.search, self.run, self._verdict()
+        if run.failed:
+            self.raised = self._failure(verdict)
+        vacuous = [name for name, held in self.api.conditions.items() if not held]
+        if self.raised is None and vacuous and self.token is None:
+            self.raised = VacuousFailure.of(vacuous, search.done)
+            verdict = "serial-failure"
+        return TestResult(
+            nodeid=self.nodeid,
+            verdict=verdict,
+            strategy=self._strategy(),
+            seed=self.settings.seed,
+            requested=search.requested,
+            interleavings=search.done,
+            # Nobody knows which runs under stress were equivalent.
+            distinct=max(1, len(search.traces)) if self.stress_notes is None else 0,
+            exhaustive=verdict == "proved",
+            first_failure=search.first_failure if run.failed else None,
+            seconds=search.seconds,
+            per_second=search.per_second,
+            failure=self._describe(verdict) if run.failed else None,
+            outcomes=sorted(self.api.outcomes.items(), key=lambda item: (-item[1], item[0])),
+            notes=self._notes(),
+            warnings=[] if run.failed or self.token is not None else self._warnings(),
+            sometimes=vacuous,
+            findings=self.findings.told(search.is_proof()),
+            coverage=self.findings.coverage(),
+        )
+
+    def _verdict(self) -> Verdict:
+        search, run = self.search, self.run
+        if not run.failed:
+            return "proved" if search.is_proof() else "passed"
+        if run.kind in ("deadlock", "hang"):
+            return "deadlock" if run.kind == "deadlock" else "hang"
+        pursued = self.findings.pursued
+        if self.token is not None:
+            return "race" if self.token[0] or pursued is not None else "serial-failure"
+        if search.done == 1 if pursued is None else pursued.finding.kind == "leak" and not run.schedule:
+            return "serial-failure"
+        return "race" if search.reproduced[0] else "nondeterministic"
+
+    def _strategy(self) -> str:
+        if self.token is not None:
+            return "replay"
+        return self.settings.strategy if self.stress_notes is None else "stress"
+
+    def _describe(self, verdict: Verdict) -> Failure:
+        pursued = self.findings.pursued
+        finding = None if pursued is None else pursued.finding
+        # A hang is not replayed: it would take the whole time again.
+        reproduced = (0, 0) if verdict == "hang" else self.search.reproduced
+        failure = build_failure(verdict, self.run, reproduced, self.raised, naps=self.naps, finding=finding)
+        failure.under_gil = self.under_gil
+        return failure
+
+    # ------------------------------------------------------------------ what the test fails with
+
+    def _failure(self, verdict: Verdict) -> BaseException:
+        run = self.run
+        if run.kind == "deadlock" and run.diagnosis is not None:
+            return DeadlockFailure("\n".join(run.diagnosis.lines))
+        if run.kind == "hang":
+            return HangFailure(
+                f"an interleaving did not end within {self.settings.timeout:g} s (--racecheck-timeout)\n{run.hang}"
+            )
+        assert run.error is not None
+        if isinstance(run.error, KeyboardInterrupt):  # which would end the session, coming from the main thread
+            interrupted = ThreadFailure(f"KeyboardInterrupt was raised in {run.thread}")
+            interrupted.__cause__ = run.error
+            return interrupted
+        if verdict != "nondeterministic":
+            return run.error
+        failure = NondeterministicFailure(
+            f"interleaving {self.search.done - 1} failed with {type(run.error).__name__}: {run.error}; "
+            + (_SURVIVES if self.search.survives else _DIVERGES.format(REPLAYS, self.search.divergence))
+        )
+        failure.__cause__ = None if isinstance(run.error, FindingFailure) else run.error
+        return failure
+
+    # ------------------------------------------------------------------ what else is to be said
+
+    def _warnings(self) -> list[str]:
+        return [*self._vain(), *self.findings.warnings(self.search.is_proof())]
+
+    def _vain(self) -> list[str]:
+        search = self.search
+        if self.stress_notes is not None and self.settings.strategy == "auto":
+            return [f"is not controlled, only put under stress: {self.control.why}"]
+        if search.threads < 2 and not self.settings.unasked:
+            return ["starts no second thread: there is nothing to interleave"]
+        if search.is_proof() and len(search.traces) <= 1:
+            return ["has one interleaving only: its threads touch nothing in common, or never run at the same time"]
+        return []
+
+    def _notes(self) -> list[str]:
+        search, notes = self.search, list(self.stress_notes or ())
+        if self.stress_notes is not None and self.settings.strategy == "auto":
+            notes.append(f"went over from auto to stress, where nothing is controlled: {self.control.why}")
+        elif self.stress_notes is not None and self.control.blind is not None:
+            notes.append(f"nothing was done at accesses to memory: {self.control.blind}")
+        if search.cut:
+            notes.append(
+                f"{search.cut} interleavings were cut after {self.settings.max_points} scheduling points "
+                "(ini racecheck_max_points)"
+            )
+        if search.proof is not None:
+            notes += [f"all interleavings were run, but this is no proof: {gap}" for gap in sorted(search.proof.gaps)]
+        if search.uncontrolled:
+            notes.append("only partly controlled: threads waited for " + ", ".join(sorted(search.uncontrolled)))
+        following = self.following
+        if following is not None and (following.left is not None or following.unused):
+            path, kind, file, function, source, _ = following.left or next(iter(following.unused))
+            where = f"{kind} {source!r} in {function} ({file})" if source else f"the {kind} of thread {path}"
+            notes.append(
+                f"the replay left its track at {where}: the code has changed there, or the test is another one"
+            )
+        return notes
+
+
+#: Why a failure may not show again.
+_SURVIVES: Final = (
+    "by now, the serial schedule fails in that way as well, which passed at first. State survives from one "
+    "interleaving to the next (a module-level cache, a registry, a singleton, a file): put it back in a "
+    "function-scoped fixture"
+)
+_DIVERGES: Final = (
+    "replaying its schedule {} times did not show that again{}. The usual causes: state that survives from one "
+    "interleaving to the next (a module-level cache, a singleton), a clock or random numbers outside racecheck's "
+    "control, the order of a set, a thread that it does not control"
+)

@@ -1,0 +1,70 @@
+"""Threads that can't be ended: they run nothing any longer, and nobody waits for them when the interpreter ends."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from typing import Any, Final, Protocol
+
+from pytest_racecheck.engine import real
+from pytest_racecheck.stacks.cpu import computes
+
+#: Held for good.
+_NEVER: Final = real.allocate_lock()
+_NEVER.acquire()
+
+#: By identity: what the hash of a thread is changes when the stand-ins go.
+_let_go: dict[int, threading.Thread] = {}
+
+
+class Lost(Protocol):
+    """A thread of a run, of whatever kind."""
+
+    ident: int | None
+    thread: threading.Thread | None
+
+
+class _Park(BaseException):
+    """The interpreter makes an instance of it in the thread that it is set in, and that thread never gets over that.
+
+    So it stops wherever it runs Python code, also in a loop that catches every exception.
+    """
+
+    def __init__(self) -> None:
+        _NEVER.acquire()
+
+
+def let_go(lost: Lost) -> None:
+    """``lost`` did not end when it was told to."""
+    if lost.ident is not None:
+        park(lost.ident)
+    if lost.thread is not None:
+        disown(lost.thread)
+
+
+def park(ident: int) -> None:
+    """Stops a thread for good, if it runs Python code."""
+    if computes(ident):
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(_Park))
+
+
+def disown(thread: threading.Thread) -> None:
+    """Lets the interpreter end without waiting for the thread, as if it were a daemon."""
+    lock = getattr(thread, "_tstate_lock", None)
+    names: Any = threading
+    if hasattr(names, "_shutdown_locks"):  # up to 3.12
+        names._shutdown_locks.discard(lock)
+    elif hasattr(names, "_thread_shutdown"):
+        _let_go[id(thread)] = thread
+        names._thread_shutdown = _wait_for_others
+    pools = sys.modules.get("concurrent.futures.thread")
+    if pools is not None:
+        pools._threads_queues.pop(thread, None)
+
+
+def _wait_for_others() -> None:
+    """What the interpreter does at its end, but for the threads that were let go."""
+    for thread in threading.enumerate():
+        if not thread.daemon and id(thread) not in _let_go and thread is not threading.main_thread():
+            real.thread_join(thread)

@@ -1,0 +1,65 @@
+"""What an interleaving leaves behind once its fixtures are gone: threads that still run, locks that nobody gives back.
+
+A thread counts if the interpreter would wait for it: one that was made a daemon may go on by intention, and a worker of
+a pool that has nothing to do ends with its pool. A lock counts if the thread that took it, and waited for it, has
+ended: who only tried may use it as a mark ("the first to get it does the work"), a lock that others give back is a
+signal, and what the main thread took only matters if the lock is older than the test.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_racecheck.detect.stacks import library_name, outward, report_stack
+from pytest_racecheck.detect.wording import at
+from pytest_racecheck.engine.names import Names
+from pytest_racecheck.primitives.origin import Origin
+from pytest_racecheck.report.model import Finding, FindingSite
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.scheduler import Scheduler
+    from pytest_racecheck.engine.thread import ControlledThread
+
+_POOL: Final = ("concurrent/futures/thread.py", "_worker")
+_TASK: Final = ("concurrent/futures/thread.py", "_WorkItem.run")
+
+
+def leaks(scheduler: Scheduler, marks: set[object]) -> Iterator[Finding]:
+    """What is left, with every thread where it stopped; ``marks`` are locks that serve as a signal or a mark."""
+    frames = sys._current_frames()
+    for thread in scheduler.threads[1:]:
+        if not thread.ended and not _may_stay(thread, frames.get(thread.ident or 0)):
+            yield _thread(thread, frames.get(thread.ident or 0))
+    for thread in scheduler.threads:
+        for lock in list(thread.held):
+            old = lock.origin is Origin.outside
+            if lock not in marks and (old if thread is scheduler.main else thread.ended):
+                yield _lock(lock, thread)
+
+
+def _may_stay(thread: ControlledThread, frame: Any) -> bool:
+    if thread.thread is None or thread.thread.daemon or frame is None:
+        return True
+    known = [(library_name(each.f_code.co_filename), each.f_code.co_qualname) for each in outward(frame)]
+    return _POOL in known and _TASK not in known
+
+
+def _thread(thread: ControlledThread, frame: Any) -> Finding:
+    stack = report_stack(frame)
+    site = FindingSite(thread.label, thread.function or "test", thread.kind, "", 0, "")
+    where = ""
+    if stack:
+        last = stack[-1]
+        site.file, site.line, site.source, site.within = last.file, last.line, last.source, last.function
+        where = f", at {at(site.file, site.line)}"
+    text = f"leak: thread {thread.name}, started with {site.function}, still runs when the test is over{where}"
+    return Finding("leak", thread.name, text, [site])
+
+
+def _lock(lock: Any, thread: ControlledThread) -> Finding:
+    name = Names().of_lock(lock, thread.scheduler, None, "a lock")
+    site = FindingSite(thread.label, thread.function or "test", "acquire", "", 0, "")
+    who = "the test" if thread.path == "0" else f"{thread.label}, which ran {site.function} and has ended,"
+    return Finding("leak", name, f"leak: {who} still holds {name} when the test is over", [site])
