@@ -351,14 +351,18 @@ class External:
         if not self._outsiders():
             return False
         deadline = real.monotonic() + origin.outside_seconds
-        while not self.news:
-            rest = deadline - real.monotonic()
-            if rest <= 0:
-                origin.outside_seconds = SLICE / 10
-                return False
-            self._arrival.acquire(timeout=min(rest, SLICE))
-            if self._scheduler.stuck is not None:
-                return False
+        self.minding = True  # else the lookout would take the baton from whoever waits here
+        try:
+            while not self.news:
+                rest = deadline - real.monotonic()
+                if rest <= 0:
+                    origin.outside_seconds = SLICE / 10
+                    return False
+                self._arrival.acquire(timeout=min(rest, SLICE))
+                if self._scheduler.stuck is not None:
+                    return False
+        finally:
+            self.minding = False
         return True
 
     def _outsiders(self) -> bool:

@@ -50,13 +50,13 @@ class KnownCode:
                 source = source_of(code.co_filename, self.globals)
                 self._plan = make_plan(code, source, special_attributes(code))
             if _is_made_up(code):
-                _twins[code.co_filename, code] = self._plan
+                _twins[_content(code)] = self._plan
         return self._plan
 
 
 #: Plans of code that has no file, by content: a doctest is compiled anew in each interleaving, and would forget what
 #: was learnt of its accesses.
-_twins: Final[dict[tuple[str, CodeType], Plan]] = {}
+_twins: Final[dict[tuple[object, ...], Plan]] = {}
 _MOST_TWINS: Final = 1_000
 
 
@@ -69,8 +69,14 @@ def _twin(code: CodeType) -> Plan | None:
         return None
     if len(_twins) > _MOST_TWINS:
         _twins.clear()
-    plan = _twins.get((code.co_filename, code))
+    plan = _twins.get(_content(code))
     return None if plan is None or plan.watched else plan
+
+
+def _content(code: CodeType) -> tuple[object, ...]:
+    """What tells code apart, without keeping it alive."""
+    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+    return code.co_filename, code.co_qualname, code.co_firstlineno, code.co_code, code.co_linetable, *names
 
 
 def _forget(

@@ -130,7 +130,7 @@ class _Scenery:
 
     def __init__(self, known: list[Known], spied: dict[int, Any]) -> None:
         current = sys._current_frames()
-        self.frames = {each.id: current.get(each.ident) for each in known}
+        self.frames = {each.id: _unless_elsewhere(current.get(each.ident), spied.get(each.ident)) for each in known}
         for each in known:
             if each.resource is None and not each.state and not each.place:
                 _find_resource(each, self.frames[each.id], spied.get(each.ident))
@@ -198,6 +198,14 @@ class _Scenery:
             elif lock is not thread.resource:
                 held.append(Held(self.name(lock), block.file if block else "", block.line if block else 0))
         return held
+
+
+def _unless_elsewhere(frame: FrameType | None, spied: dict[str, Any] | None) -> FrameType | None:
+    """The frame, unless the thread has gone on to another function since the dump."""
+    seen = next((each for each in spied["frames"] if not words.is_native(each)), None) if spied else None
+    if frame is None or seen is None or seen["filename"] == frame.f_code.co_filename:
+        return frame
+    return None
 
 
 def _is_lock(value: object) -> bool:

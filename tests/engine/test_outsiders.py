@@ -1,0 +1,40 @@
+"""Threads that racecheck does not control are alive while a test is explored."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.conftest import Engine
+
+
+def waits_with_a_limit() -> None:
+    done = threading.Event()
+
+    def waiter() -> None:
+        while not done.wait(timeout=0.005):
+            pass
+
+    def worker() -> None:
+        time.sleep(0.02)
+        done.set()
+
+    threads = [threading.Thread(target=target) for target in (waiter, worker)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_one_that_an_earlier_test_left_is_no_reason_for_a_deadlock(engine: Engine) -> None:
+    jobs: queue.Queue[None] = queue.Queue()
+    left = threading.Thread(target=jobs.get, daemon=True)
+    left.start()
+    explored = engine.explore(waits_with_a_limit)
+    jobs.put(None)
+    left.join()
+    assert explored.verdict in ("passed", "proved"), explored.error
+    assert not any("controlled" in note for note in explored.result.notes)
