@@ -23,9 +23,7 @@ def results(pytester: pytest.Pytester, *options: str) -> tuple[pytest.RunResult,
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_examples(pytester: pytest.Pytester, seed: int) -> None:
-    # Those that measure are for a machine that has nothing else to do.
-    without = shutil.ignore_patterns("__pycache__", "test_gil_*")
-    shutil.copytree(ROOT / "examples", pytester.path / "examples", ignore=without)
+    shutil.copytree(ROOT / "examples", pytester.path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
     run, tests = results(pytester, "--interleavings=200", f"--racecheck-seed={seed}")
     run.assert_outcomes(passed=3, failed=3)
     assert {name: test["failure"] and test["verdict"] for name, test in tests.items()} == {
