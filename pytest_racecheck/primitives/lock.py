@@ -44,6 +44,7 @@ class _LockType(type):
 class Lock(metaclass=_LockType):
     """A mutual exclusion lock; `acquire`, `release`, `locked` and ``with`` as in the standard library."""
 
+    __module__ = "_thread"  # where some code (trio) looks whether a lock is the real thing
     __slots__ = ("__weakref__", "origin", "owner", "real", "user", "waiters")
 
     def __init__(self) -> None:

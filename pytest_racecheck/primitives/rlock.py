@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class RLock:
     """A lock that its owner may take again; `acquire`, `release` and ``with`` as in the standard library."""
 
+    __module__ = "_thread"  # where some code (trio) looks whether a lock is the real thing
     __slots__ = ("__weakref__", "origin", "owner", "real", "user", "waiters")
 
     def __init__(self) -> None:

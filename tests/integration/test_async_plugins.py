@@ -28,6 +28,7 @@ ASYNC = """
 def test_sync_tests_are_unharmed(pytester: pytest.Pytester, module: str, arguments: tuple[str, ...]) -> None:
     pytest.importorskip(module)
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    pytester.makeconftest("import pytest\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'")  # trio or not
     pytester.makepyfile(RACE + ASYNC)
     result = pytester.runpytest(*arguments)
     result.assert_outcomes(passed=4, failed=1)
