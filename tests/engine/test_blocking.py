@@ -29,7 +29,7 @@ PARTLY = "only partly controlled: threads waited for "
 
 def outcomes(pytester: pytest.Pytester, program: str, *options: str) -> dict[str, tuple[str, str]]:
     """The verdict of each test in ``program``, and what else its result says."""
-    shutil.copy(Path(program), pytester.path / "test_programs.py")
+    shutil.copy(Path(program), pytester.path / "test_the_programs.py")
     report = pytester.path / "report.json"
     arguments = (
         "-p",

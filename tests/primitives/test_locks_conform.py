@@ -109,7 +109,8 @@ def looks(make: Callable[[], Any]) -> list[object]:
     def text() -> str:
         return re.sub(r"0x[0-9a-f]+|owner=\d+", lambda found: "0" if found[0][-2:] in ("x0", "=0") else "n", repr(lock))
 
-    found: list[object] = [text(), bool(lock), type(lock).__hash__ is object.__hash__, lock == make()]
+    kind = type(lock)
+    found: list[object] = [text(), bool(lock), kind.__module__, kind.__hash__ is object.__hash__, lock == make()]
     with lock:
         found.append(text())
     return found
