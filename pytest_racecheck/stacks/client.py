@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 #: `prctl` option by which a process allows another one, and what that one starts, to look into it (Linux, Yama).
 _PR_SET_PTRACER: Final = 0x59616D61
+#: At least as many bytes as a pthread_mutex_t has.
+_MUTEX_SIZE: Final = 128
+
 _YAMA: Final = Path("/proc/sys/kernel/yama/ptrace_scope")
 
 #: Real seconds after a deadline at which a sentinel that did not strike is taken for dead, and after which it is not
@@ -97,7 +100,14 @@ class Client:
 
         libc = ctypes.CDLL(None)
         if self._handler is None and RELEASE > 0:
-            self._handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(_never_return)
+            # No signal and no exception ends this wait, as they would end one in Python.
+            mutex = ctypes.create_string_buffer(_MUTEX_SIZE)  # all zero: a plain mutex
+            libc.pthread_mutex_lock(mutex)
+
+            def never_return(_number: int) -> None:
+                libc.pthread_mutex_lock(mutex)
+
+            self._handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(never_return)
             libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
             libc.signal(RELEASE, ctypes.cast(self._handler, ctypes.c_void_p))
 
@@ -171,12 +181,6 @@ class Client:
         for n, pid in enumerate(known):
             self._words[KNOWN + 1 + n] = pid
         self._words[KNOWN] = len(known)
-
-
-def _never_return(_number: int) -> None:
-    while True:
-        with contextlib.suppress(BaseException):  # a signal's handler may raise here
-            real.sleep(3600)
 
 
 def _py_spy() -> str | None:
