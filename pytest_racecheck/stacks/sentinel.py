@@ -211,16 +211,18 @@ class Sentinel:
         return found
 
     def _release_gil(self, deadline: int) -> None:
-        """Nothing of the watched process can act, since a thread keeps the GIL: has that one let go of it, once."""
-        now, last = time.monotonic_ns(), max(deadline, self._words[BEAT])
-        if RELEASE <= 0 or self._released == deadline or now - last < STUCK_SECONDS * 1e9:
+        """Nothing of the watched process can act, since a thread keeps the GIL: has that one let go of it."""
+        now, last = time.monotonic_ns(), max(deadline, self._words[BEAT], self._released)
+        if RELEASE <= 0 or now - last < STUCK_SECONDS * 1e9:
             return
-        self._released = deadline
-        owners = [each["os_thread_id"] for each in dump(self._py_spy, self._pid)["threads"] if each["owns_gil"]]
+        is_first, self._released = self._released < deadline, now
+        owners: list[int] = []
+        if is_first:
+            owners = [each["os_thread_id"] for each in dump(self._py_spy, self._pid)["threads"] if each["owns_gil"]]
         if self._words[DEADLINE] == deadline:
             import ctypes
 
-            # py-spy does not always know; most likely it is the main thread then.
+            # py-spy does not always know, and may be wrong; most likely it is the main thread then.
             with contextlib.suppress(OSError, AttributeError):
                 ctypes.CDLL(None).tgkill(self._pid, owners[0] if owners else self._pid, RELEASE)
 
