@@ -40,7 +40,7 @@ def test_bugs_are_found(pytester: pytest.Pytester) -> None:
     for name in FOUND:
         shutil.copy(PROGRAMS / f"{name}.py", pytester.path)
     options = ("--racecheck-strategy=stress", "--import-mode=importlib", "-o", "python_files=*.py")
-    _, tests = run(pytester, *options, "--interleavings=40", "--tb=no")
+    _, tests = run(pytester, *options, "--interleavings=200", "--tb=no")
     assert {Path(test["nodeid"].partition("::")[0]).stem: test["verdict"] for test in tests.values()} == FOUND
     assert {test["strategy"] for test in tests.values()} == {"stress"}
 
