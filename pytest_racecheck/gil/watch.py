@@ -17,6 +17,7 @@ from pytest_racecheck.gil import clocks
 from pytest_racecheck.gil.clocks import NOTHING, Reading
 from pytest_racecheck.gil.watched import LOCK, SIGNAL, TIME, Watched, function_of
 from pytest_racecheck.primitives.lock import Lock, check_timeout
+from pytest_racecheck.primitives.patches import Patches
 from pytest_racecheck.primitives.rlock import RLock
 from pytest_racecheck.primitives.simple_queue import SimpleQueue
 
@@ -55,7 +56,7 @@ class Watch:
         self._turns = turns
         self._detail = detail
         self._by_ident: dict[int, Watched] = {}
-        self._undo: list[tuple[type, str, object]] = []
+        self._patches = Patches()
 
     def __enter__(self) -> Watch:
         global _watching
@@ -67,8 +68,7 @@ class Watch:
         if self._turns is not None:
             self._turns.take(self.main)
         for owner, name, function in self._stand_ins():
-            self._undo.append((owner, name, vars(owner)[name]))
-            setattr(owner, name, function)
+            self._patches.put(owner, name, function)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,8 +76,7 @@ class Watch:
         if self._turns is not None:
             self._turns.give(self.main)
             self._turns.end()
-        for owner, name, original in reversed(self._undo):
-            setattr(owner, name, original)
+        self._patches.undo()
         self.main.end()
         if any(thread.ended is None for thread in self.threads):  # left behind by the test
             self.last_end = real.monotonic_ns()

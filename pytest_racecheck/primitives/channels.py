@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import _posixsubprocess
 import fcntl
+import functools
 import os
 import select
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.operation import POLL
+from pytest_racecheck.engine.places import OWN, TUTORIAL
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread
 
 READABLE: Final = select.POLLIN | select.POLLPRI
 WRITABLE: Final = select.POLLOUT
-
-#: racecheck's own code, which waits for nothing that a test does.
-_OWN: Final = str(Path(__file__).parents[1])
 
 #: A pipe that is ready for writing takes so much at once.
 _PIECE: Final = getattr(select, "PIPE_BUF", 512)
@@ -64,6 +62,25 @@ def acted(me: ControlledThread) -> None:
     """After a call that did something: others may find what they wait for."""
     me.idle = me.naps = 0
     me.scheduler.external.poke()
+
+
+def acting(place: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that does what ``original`` does to the world outside, as a scheduling point; it may block for real."""
+
+    @functools.wraps(original)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        me = controlled()
+        if me is None:
+            return original(self, *args, **kwargs)
+        touch(me)
+        me.scheduler.external.places.add(place)
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            if (me := controlled()) is not None:  # it may have blocked, and lost the baton meanwhile
+                acted(me)
+
+    return call
 
 
 def limit(seconds: float | None) -> int | None:
@@ -123,9 +140,9 @@ def _caller(depth: int = 2, *, alone: bool = False) -> ControlledThread | None:
     ``depth``: how many frames up the caller is.
     """
     me = controlled(alone=alone)
-    if me is not None and sys._getframe(depth).f_code.co_filename.startswith(_OWN):
-        return None
-    return me
+    # The tutorial's programs are tests, too.
+    caller = sys._getframe(depth).f_code.co_filename
+    return None if me is not None and caller.startswith(OWN) and not caller.startswith(TUTORIAL) else me
 
 
 class Calls:

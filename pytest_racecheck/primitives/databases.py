@@ -8,33 +8,16 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Final
 
-from pytest_racecheck.primitives.channels import acted, controlled, touch
+from pytest_racecheck.primitives.channels import acting
 
-_PLACE: Final = "a database"
+_point: Final = functools.partial(acting, "a database")
 
 #: Where `sqlite3.connect` takes the class of the connection, if that is not given by name.
 _FACTORY: Final = 5
-
-
-def _point(original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        me = controlled()
-        if me is None:
-            return original(self, *args, **kwargs)
-        touch(me)
-        me.scheduler.external.places.add(_PLACE)
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            if (me := controlled()) is not None:  # it may have blocked, and lost the baton meanwhile
-                acted(me)
-
-    return call
 
 
 class Cursor(sqlite3.Cursor):

@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from pytest_racecheck.engine import older
 from pytest_racecheck.primitives import channels, files, selecting, thread
 from pytest_racecheck.primitives.lock import Lock
+from pytest_racecheck.primitives.patches import Patches
 from pytest_racecheck.primitives.rlock import RLock
 from pytest_racecheck.primitives.simple_queue import SimpleQueue
 from pytest_racecheck.primitives.thread import THREADS
@@ -27,11 +28,8 @@ _OUR_OWN: Final = ("pytest_racecheck", "_pytest", "pytest", "pluggy", "xdist", "
 
 _CLOCKS: Final = ("sleep", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns")
 
-#: In place of the original where a class had the name only from its base.
-_INHERITED: Final = object()
-
 _users = 0
-_undo: list[tuple[Any, str, object, object]] = []
+_patches: Final = Patches()
 
 
 def acquire() -> None:
@@ -47,17 +45,10 @@ def release() -> None:
     global _users
     _users -= 1
     if _users == 0:
-        undone = list(reversed(_undo))
-        _undo.clear()
-        for owner, name, original, stand_in in undone:
-            if vars(owner).get(name) is not stand_in:
-                continue
-            if original is _INHERITED:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, original)
+        _patches.undo()
+        calls = [call for _, call in files.stand_ins()]
         for functions in files.capabilities():
-            functions.difference_update([stand_in for _, _, _, stand_in in undone])
+            functions.difference_update(calls)
 
 
 def _install() -> None:
@@ -72,16 +63,16 @@ def _install() -> None:
             _replace_in(module, stand_ins)
     if hasattr(threading, "_start_new_thread"):
         # Up to 3.12 Thread.start() calls it, and that is intercepted as a whole.
-        _set(threading, "_start_new_thread", thread.start_bootstrap)
-    _set(threading, "RLock", RLock)
-    _set(threading.Thread, "__hash__", thread.hashed)
-    _set(threading.Thread, "start", thread.start)
-    _set(threading.Thread, "join", thread.join)
-    _set(threading.Thread, "is_alive", thread.is_alive)
+        _patches.put(threading, "_start_new_thread", thread.start_bootstrap)
+    _patches.put(threading, "RLock", RLock)
+    _patches.put(threading.Thread, "__hash__", thread.hashed)
+    _patches.put(threading.Thread, "start", thread.start)
+    _patches.put(threading.Thread, "join", thread.join)
+    _patches.put(threading.Thread, "is_alive", thread.is_alive)
     if hasattr(threading.Thread, "native_id"):
-        _set(threading.Thread, "native_id", property(thread.native_id))
+        _patches.put(threading.Thread, "native_id", property(thread.native_id))
     for kind, select in selecting.stand_ins():
-        _set(kind, "select", select)
+        _patches.put(kind, "select", select)
 
 
 def _functions() -> Iterator[tuple[object, object]]:
@@ -102,9 +93,4 @@ def _replace_in(module: object, stand_ins: dict[int, object]) -> None:
     for name, value in list(getattr(module, "__dict__", {}).items()):
         stand_in = stand_ins.get(id(value))
         if stand_in is not None:
-            _set(module, name, stand_in)
-
-
-def _set(owner: Any, name: str, stand_in: object) -> None:
-    _undo.append((owner, name, vars(owner).get(name, _INHERITED), stand_in))
-    setattr(owner, name, stand_in)
+            _patches.put(module, name, stand_in)

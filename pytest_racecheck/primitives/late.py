@@ -10,27 +10,20 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
-_undo: Final[list[tuple[Any, str, object]]] = []
+from pytest_racecheck.primitives.patches import Patches
 
-#: In place of the original where a class had the name only from its base.
-_INHERITED: Final = object()
+_patches: Final = Patches()
 
 
 def open_all() -> None:
     """Puts them in place."""
     for owner, name, stand_in in _stand_ins():
-        _undo.append((owner, name, vars(owner).get(name, _INHERITED)))
-        setattr(owner, name, stand_in)
+        _patches.put(owner, name, stand_in)
 
 
 def close_all() -> None:
     """Takes them away. Harmless when called twice."""
-    while _undo:
-        owner, name, original = _undo.pop()
-        if original is _INHERITED:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, original)
+    _patches.undo()
 
 
 def _stand_ins() -> Iterator[tuple[Any, str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine.operation import POLL
-from pytest_racecheck.primitives.channels import READABLE, WRITABLE, acted, controlled, limit, touch, wait
+from pytest_racecheck.primitives.channels import READABLE, WRITABLE, acted, acting, controlled, limit, touch, wait
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread
@@ -26,7 +26,7 @@ _TOUCHING: Final = ("connect", "connect_ex", "shutdown", "listen", "bind", "_rea
 
 def stand_ins() -> Iterator[tuple[str, Method]]:
     """The name of each method with its stand-in."""
-    for names, make in ((_READING, _reading), (_WRITING, _writing), (_TOUCHING, _touching)):
+    for names, make in ((_READING, _reading), (_WRITING, _writing), (_TOUCHING, functools.partial(acting, _PLACE))):
         for name in names:
             if hasattr(socket.socket, name):
                 yield name, make(getattr(socket.socket, name))
@@ -65,22 +65,6 @@ def _when_ready(original: Method, events: int) -> Method:
             raise
         acted(me)
         return result
-
-    return call
-
-
-def _touching(original: Method) -> Method:
-    @functools.wraps(original)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        me = controlled()
-        if me is None:
-            return original(self, *args, **kwargs)
-        touch(me)
-        me.scheduler.external.places.add(_PLACE)
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            acted(me)
 
     return call
 

@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread, Ready
 
 
-class _Following:
-    """Deviates from the serial schedule exactly where it is told to."""
+class Replay:
+    """Deviates from the serial schedule exactly where a schedule of this process says so; it counts operations."""
 
     observer = None
     exhaustive = None
 
+    def __init__(self, schedule: Schedule) -> None:
+        self._deviations: dict[object, str] = {(path, ops): target for path, ops, target in schedule}
+
+    def key(self, thread: ControlledThread) -> object:
+        """What the schedule calls the operation that ``thread`` is at."""
+        return thread.path, thread.ops
+
     def begin(self) -> None:
         """Nothing to prepare."""
 
-    def target(self, thread: ControlledThread) -> str | None:
-        """The path of the thread that goes on at this operation; None: nothing special."""
-        raise NotImplementedError
-
-    def missing(self, thread: ControlledThread) -> None:
-        """The thread that was to go on can't."""
-
     def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
         """What the schedule says about this operation of this thread, else what the serial schedule says."""
-        target = self.target(last)
+        target = self._deviations.get(self.key(last))
         if target is not None:
             for thread in ready:
                 if thread.path == target:
@@ -36,26 +36,18 @@ class _Following:
             self.missing(last)
         return last if last.slot >= 0 else min(ready, key=_index)
 
+    def missing(self, thread: ControlledThread) -> None:
+        """The thread that was to go on at this operation of ``thread`` can't: nothing to note."""
+
     def naps(self, thread: ControlledThread) -> bool:
         """Unless the schedule says who goes on instead."""
-        return self.target(thread) is None
+        return self.key(thread) not in self._deviations
 
     def gave_way(self, thread: ControlledThread) -> None:
         """Nothing to change."""
 
     def end(self, points: int) -> None:
         """Nothing to learn."""
-
-
-class Replay(_Following):
-    """Follows a schedule of this process, in which operations are counted."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._deviations = {(path, ops): target for path, ops, target in schedule}
-
-    def target(self, thread: ControlledThread) -> str | None:
-        """By the number of the operation."""
-        return self._deviations.get((thread.path, thread.ops))
 
 
 class Tracking(Replay):
@@ -73,23 +65,24 @@ class Tracking(Replay):
         return chosen
 
 
-class TokenReplay(_Following):
+class TokenReplay(Replay):
     """Follows a token. ``recording`` is that of the run itself, which knows the marks of its operations.
 
     ``left`` says where the track was left: the first deviation that could not be made.
     """
 
     def __init__(self, deviations: list[MarkedDeviation], recording: Recording) -> None:
-        self._deviations = dict(deviations)
+        super().__init__(())
+        self._deviations.update(deviations)
         self._recording = recording
         self.unused = dict(deviations)
         self.left: Mark | None = None
 
-    def target(self, thread: ControlledThread) -> str | None:
-        """By the mark of the operation."""
+    def key(self, thread: ControlledThread) -> Mark:
+        """The mark of the operation."""
         mark = self._recording.mark(thread)
         self.unused.pop(mark, None)
-        return self._deviations.get(mark)
+        return mark
 
     def missing(self, thread: ControlledThread) -> None:
         """Remembers the first."""

@@ -15,6 +15,7 @@ from pytest_racecheck.engine import real, stressed
 from pytest_racecheck.primitives import thread as controlled
 from pytest_racecheck.primitives.lock import TIMEOUT_MAX, Lock, check_timeout
 from pytest_racecheck.primitives.origin import Origin
+from pytest_racecheck.primitives.patches import Patches
 from pytest_racecheck.primitives.rlock import RLock
 from pytest_racecheck.primitives.simple_queue import SimpleQueue
 
@@ -28,7 +29,7 @@ _release_save, _acquire_restore = RLock._release_save, RLock._acquire_restore
 _put, _get = SimpleQueue.put, SimpleQueue.get
 _join = controlled.join
 
-_undo: Final[list[tuple[Any, str, object, object]]] = []
+_patches: Final = Patches()
 
 
 def _mine() -> StressThread | None:
@@ -256,13 +257,9 @@ _METHODS: Final[tuple[tuple[Any, str, object], ...]] = (
 def put_in_place() -> None:
     """Makes the stand-ins do this."""
     for owner, name, method in _METHODS:
-        _undo.append((owner, name, vars(owner)[name], method))
-        setattr(owner, name, method)
+        _patches.put(owner, name, method)
 
 
 def take_away() -> None:
     """Makes the stand-ins do what they did before. Harmless when called twice."""
-    while _undo:
-        owner, name, before, method = _undo.pop()
-        if vars(owner)[name] is method:
-            setattr(owner, name, before)
+    _patches.undo()
