@@ -367,8 +367,11 @@ class External:
 
     def _outsiders(self) -> bool:
         """Whether threads are alive that are not controlled and might have to do with the test."""
+        from pytest_racecheck.engine.leftover import is_disowned
+
         for thread in threading.enumerate():
-            if id(thread) in self._scheduler.by_thread or isinstance(thread, threading._DummyThread):
+            ours = id(thread) in self._scheduler.by_thread or is_disowned(thread)
+            if ours or isinstance(thread, threading._DummyThread):
                 continue
             target = getattr(thread, "_target", None)
             module = getattr(target, "__module__", None) or type(thread).__module__

@@ -15,7 +15,7 @@ _NEVER: Final = real.allocate_lock()
 _NEVER.acquire()
 
 #: By identity: what the hash of a thread is changes when the stand-ins go.
-_let_go: dict[int, threading.Thread] = {}
+_disowned: dict[int, threading.Thread] = {}
 
 
 class Lost(Protocol):
@@ -51,20 +51,24 @@ def park(ident: int) -> None:
 
 def disown(thread: threading.Thread) -> None:
     """Lets the interpreter end without waiting for the thread, as if it were a daemon."""
-    lock = getattr(thread, "_tstate_lock", None)
+    _disowned[id(thread)] = thread
     names: Any = threading
     if hasattr(names, "_shutdown_locks"):  # up to 3.12
-        names._shutdown_locks.discard(lock)
+        names._shutdown_locks.discard(getattr(thread, "_tstate_lock", None))
     elif hasattr(names, "_thread_shutdown"):
-        _let_go[id(thread)] = thread
         names._thread_shutdown = _wait_for_others
     pools = sys.modules.get("concurrent.futures.thread")
     if pools is not None:
         pools._threads_queues.pop(thread, None)
 
 
+def is_disowned(thread: threading.Thread) -> bool:
+    """Whether it is what is left of a test that is over."""
+    return id(thread) in _disowned
+
+
 def _wait_for_others() -> None:
     """What the interpreter does at its end, but for the threads that were let go."""
     for thread in threading.enumerate():
-        if not thread.daemon and id(thread) not in _let_go and thread is not threading.main_thread():
+        if not thread.daemon and not is_disowned(thread) and thread is not threading.main_thread():
             real.thread_join(thread)

@@ -126,6 +126,7 @@ def _within(seconds: float, item: pytest.Item, explored: ExploredItem) -> Measur
     except Unwind:
         if phase.hang is None:
             raise
+        phase.let_go()
         why = f"not measured: a run in real time did not end within {seconds:g} s (--racecheck-timeout)"
         return inconclusive(item.nodeid, why)
     finally:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
 from typing import TYPE_CHECKING
+
+from pytest_racecheck.engine.leftover import disown
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -38,3 +41,21 @@ def test_one_that_an_earlier_test_left_is_no_reason_for_a_deadlock(engine: Engin
     left.join()
     assert explored.verdict in ("passed", "proved"), explored.error
     assert not any("controlled" in note for note in explored.result.notes)
+
+
+def test_what_is_left_of_an_earlier_test_does_not_make_time_real(engine: Engine) -> None:
+    jobs: queue.Queue[None] = queue.Queue()
+    left = threading.Thread(target=jobs.get, daemon=True)
+    left.start()
+    disown(left)
+    reader, writer = os.pipe()
+
+    def send() -> None:
+        time.sleep(50)
+        os.write(writer, b"x")
+
+    engine.passes(lambda: engine.together(lambda: os.read(reader, 1), send), interleavings=3)
+    jobs.put(None)
+    left.join()
+    os.close(reader)
+    os.close(writer)

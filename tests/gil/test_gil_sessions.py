@@ -152,6 +152,21 @@ def test_a_sleep_is_real_when_measured_and_has_the_limit_of_an_interleaving(pyte
     assert following["verdict"] == "I/O-bound"
 
 
+def test_the_interpreter_does_not_wait_for_what_took_too_long(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import time
+        import pytest
+
+        @pytest.mark.race(interleavings=3, timeout=0.5)
+        def test_long(racecheck):
+            racecheck.run(lambda: time.sleep(3600), int)
+        """
+    )
+    run = pytester.runpytest_subprocess("-p", "racecheck", "--gil-report", timeout=60)
+    assert run.ret == pytest.ExitCode.OK
+
+
 def test_without_being_asked_for_nothing_is_measured(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(WAITING + "    @pytest.mark.race(interleavings=2)\n    def test_it(): at_once(wait, wait)\n")
     run = pytester.runpytest("--racecheck-json=out.json")
