@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from pytest_racecheck.engine.confirmation import REPLAYS
 from pytest_racecheck.engine.errors import (
     DeadlockFailure,
     FindingFailure,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from pytest_racecheck.strategy.replay import TokenReplay
     from pytest_racecheck.stress.fallback import Control
     from pytest_racecheck.watch.findings import Findings
-
-#: A failure is replayed so often before it is reported.
-REPLAYS: Final = 10
 
 
 @dataclass

@@ -12,18 +12,16 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from pytest_racecheck import strategy
-from pytest_racecheck.engine import under_gil
 from pytest_racecheck.engine.api import RunApi
 from pytest_racecheck.engine.books import Search
-from pytest_racecheck.engine.conclusion import REPLAYS, Conclusion
-from pytest_racecheck.engine.divergence import first_difference
+from pytest_racecheck.engine.conclusion import Conclusion
+from pytest_racecheck.engine.confirmation import Confirmation
 from pytest_racecheck.engine.errors import FindingFailure, ReplayError
 from pytest_racecheck.engine.recorder import Recording
 from pytest_racecheck.engine.runner import Runner, World
 from pytest_racecheck.engine.schedule import decode
 from pytest_racecheck.instrument import InstrumentationError
-from pytest_racecheck.shrink.minimise import Candidate, minimise
-from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
+from pytest_racecheck.strategy.replay import Replay, TokenReplay
 from pytest_racecheck.strategy.serial import Serial
 from pytest_racecheck.stress.fallback import Control
 from pytest_racecheck.watch.findings import Findings
@@ -31,7 +29,7 @@ from pytest_racecheck.watch.findings import Findings
 if TYPE_CHECKING:
     from pytest_racecheck.engine.run import Run
     from pytest_racecheck.engine.schedule import Schedule
-    from pytest_racecheck.report.model import Failure, TestResult, UnderGil
+    from pytest_racecheck.report.model import Failure, TestResult
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.shrink.database import FailureDatabase
     from pytest_racecheck.strategy.base import Strategy
@@ -62,13 +60,13 @@ class Explorer:
         self._progress = progress
         self._database = database
         self._runner = Runner(settings, world, self._seed)
+        self._confirmation = Confirmation(settings, self._seed, self._runner, self._run)
         self._token = None if settings.replay is None else decode(settings.replay)
         self._following: TokenReplay | None = None
         self.api = RunApi(settings.seed)
         #: What to raise to pytest, after `explore`.
         self.failure: BaseException | None = None
         self._failed = False
-        self._under_gil: UnderGil = "unknown"
         self._number = 0
         #: The schedule of interleaving 0.
         self._serial: Schedule = ()
@@ -256,8 +254,8 @@ class Explorer:
         if self._token is not None:
             return findings.as_failure(run)
         if fatal.finding.kind == "leak":  # the next run shows what this one left
-            self._replay(Replay(schedule))
-            run = self._replay(Replay(schedule), Recording())
+            self._confirmation.replay(Replay(schedule))
+            run = self._confirmation.replay(Replay(schedule), Recording())
             search.reproduced = (int(findings.was_left()), 1)
             return findings.as_failure(run)
         return self._confirm(search, findings.as_failure(replace(run, schedule=schedule)))
@@ -309,7 +307,7 @@ class Explorer:
         if controlled is None:
             has_gil = getattr(sys, "_is_gil_enabled", lambda: True)()
             if has_gil and (self._settings.model == "gil" or self._control.blind is not None):
-                self._under_gil = "reachable"  # nobody interfered between two accesses to memory
+                self._confirmation.under_gil = "reachable"  # nobody interfered between two accesses to memory
             return run
         under_stress = search.reproduced
         confirmed = self._confirm(search, controlled)
@@ -336,58 +334,8 @@ class Explorer:
         """Replays a failure. Returns the last replay, recorded, which stays set up."""
         if run.kind == "hang":
             return run
-        same = 0
-        schedule = self._minimise(run)
-        beside = isinstance(run.error, FindingFailure)
-        if schedule == self._serial and run.kind == "failed" and not (self._naps_changed or beside):
-            search.survives = True  # the serial schedule passed at first
-            search.reproduced = (0, REPLAYS)
-            return run
-        for _ in range(REPLAYS - 1):
-            same += self._replay(Replay(schedule)).same_failure(run)
-        self._under_gil = self._search_under_gil(run, schedule)
-        recorded = self._replay(Replay(schedule), Recording())
-        same += recorded.same_failure(run)
-        search.reproduced = (same, REPLAYS)
-        if not same:
-            again = self._replay(Replay(schedule), Recording())
-            search.divergence = first_difference(recorded.recording, again.recording)
-        return recorded if recorded.same_failure(run) else run
-
-    def _search_under_gil(self, run: Run, schedule: Schedule) -> UnderGil:
-        """Whether the failure can strike on a build with a GIL, too."""
-        if self._settings.model == "gil":
-            return "reachable"
-
-        def run_one(chosen: Strategy) -> Run:
-            def begin() -> None:
-                self._runner.use_model("gil")
-                self._runner.begin(chosen, patient=True, audited=True)
-
-            return self._run(begin)
-
-        searching = strategy.create("auto", Random(self._seed), under_gil.RUNS)
-        return under_gil.search_under_gil(run, run_one, searching, schedule)
-
-    def _minimise(self, run: Run) -> Schedule:
-        """The simplest schedule that fails as ``run`` did; its own if that can't be made to fail again."""
-
-        def attempt(schedule: Schedule) -> Candidate | None:
-            tracking = Tracking(schedule)
-            again = self._replay(tracking)
-            if not again.same_failure(run):
-                return None
-            return Candidate(again.schedule, again.preemptions, tuple(tracking.choices))
-
-        first = attempt(run.schedule)
-        return run.schedule if first is None else minimise(first, attempt, self._settings.shrink).schedule
-
-    def _replay(self, strategy: Replay, recording: Recording | None = None) -> Run:
-        def begin() -> None:
-            self._runner.use_model(self._settings.model)
-            self._runner.begin(strategy, patient=True, recording=recording)
-
-        return self._run(begin)
+        passed = run.kind == "failed" and not (self._naps_changed or isinstance(run.error, FindingFailure))
+        return self._confirmation.confirm(search, run, self._serial if passed else None)
 
     def _record_serial(self, run: Run) -> Run:
         """Runs a failing serial interleaving once more, to record it. It stays as it is if it can't be repeated."""
@@ -412,7 +360,7 @@ class Explorer:
             token=self._token,
             following=self._following,
             stress_notes=self._stress_notes,
-            under_gil=self._under_gil,
+            under_gil=self._confirmation.under_gil,
             naps=self._runner.naps,
         )
         result = conclusion.result()

@@ -34,6 +34,9 @@ POLL: Final = 0.005
 #: Real seconds that a child process is given to answer, with the baton held, so that the next run goes the same way.
 PATIENCE: Final = 0.05
 
+#: The same for all waits of a run together, while the child does not wait itself: on a busy machine it takes longer.
+PATIENCE_WITH_BUSY: Final = 2.0
+
 #: Real seconds in which a thread whose call has returned asks for the baton: time enough to take the GIL.
 SETTLING: Final = 0.00005
 
@@ -67,6 +70,7 @@ class External:
         self._late: Exception | None = None
         #: The holder of the baton waits here, on behalf of all.
         self.minding = False
+        self._patience = PATIENCE_WITH_BUSY
         #: All threads of the run are outside: the first to return takes the baton. Guarded, like the hand-over, by:
         self._vacant = False
         self._mutex = real.allocate_lock()
@@ -88,10 +92,14 @@ class External:
         self.pending.append(what)
         try:
             if timeout != 0 and not me.unwinding and not what.is_free() and what.from_a_child():
-                self._mind([what], PATIENCE)
+                self._give_a_child_time(what)
             return me.scheduler.obtain(me, what, "block", timeout, False)
         finally:
             self.pending.remove(what)
+
+    def _give_a_child_time(self, what: Waiting) -> None:
+        while not self._mind([what], PATIENCE) and self._patience > 0 and waiting.busy_children():
+            self._patience -= PATIENCE
 
     def ready(self, me: ControlledThread, descriptors: dict[int, int], timeout: int | None, place: str) -> bool:
         """Waits until one of ``descriptors``, each with the events of ``select.poll``, is ready.

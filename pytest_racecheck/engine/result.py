@@ -55,7 +55,7 @@ def build_failure(
         kind=verdict,
         exception=type(raised).__name__ if raised is not None else "",
         message=_text(raised).partition("\n")[0],
-        token=_token(run, recording, naps),
+        token="" if recording is None else encode(run.marked, naps),
         reproduced=reproduced,
         finding=None if finding is None else finding.kind,
     )
@@ -145,17 +145,6 @@ def _add_clash(failure: Failure, clash: Clash, events: list[Event]) -> None:
         advice = guards.advice(accesses, events)
         failure.details += [ordering] if ordering else []
         failure.advice += [advice] if advice else []
-
-
-def _token(run: Run, recording: Recording | None, naps: bool) -> str:
-    if recording is None:
-        return ""
-    entries = []
-    for path, ops, target in run.schedule:
-        mark = recording.marks.get((path, ops))
-        if mark is not None:
-            entries.append((mark, target))
-    return encode(entries, naps)
 
 
 def _raised_at(error: BaseException) -> Frame | None:

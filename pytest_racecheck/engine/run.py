@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pytest_racecheck.detect.deadlock import Diagnosis
     from pytest_racecheck.engine.recorder import Recording
-    from pytest_racecheck.engine.schedule import Schedule
+    from pytest_racecheck.engine.schedule import MarkedDeviation, Schedule
     from pytest_racecheck.report.model import Step, ThreadReport
     from pytest_racecheck.stacks.collect import Hang
 
@@ -55,6 +55,12 @@ class Run:
     def failed(self) -> bool:
         """Whether the interleaving broke the test."""
         return self.kind in ("failed", "deadlock", "hang")
+
+    @property
+    def marked(self) -> tuple[MarkedDeviation, ...]:
+        """The schedule of a run that was recorded, in a form that holds in other processes. Empty if it was not."""
+        marks = {} if self.recording is None else self.recording.marks
+        return tuple((marks[path, ops], target) for path, ops, target in self.schedule if (path, ops) in marks)
 
     def same_failure(self, other: Run) -> bool:
         """Whether both broke the test in the same way: the same exception at the same place, or the same deadlock."""

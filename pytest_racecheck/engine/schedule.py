@@ -14,6 +14,7 @@ import base64
 import binascii
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pytest_racecheck.engine.errors import ReplayError
@@ -36,7 +37,7 @@ VERSION: Final = 1
 _PREFIX: Final = "rc"
 
 
-def encode(deviations: list[MarkedDeviation], naps: bool) -> str:
+def encode(deviations: Sequence[MarkedDeviation], naps: bool) -> str:
     """The token for a schedule: one word, with a version and a checksum. ``naps`` as in the scheduler."""
     entries: list[Any] = [int(naps), *([*mark, target] for mark, target in deviations)]
     data = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)

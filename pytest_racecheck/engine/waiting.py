@@ -98,6 +98,11 @@ def children() -> bool:
     return found
 
 
+def busy_children() -> bool:
+    """Whether one of them computes, or would if it had a processor: it may well answer as soon as it has done so."""
+    return any(pid not in _before and _state(pid) in (b"R", b"D") for pid in _children())
+
+
 def _children() -> Iterator[int]:
     try:
         tasks = real.listdir(_OWN_TASKS)
@@ -108,7 +113,12 @@ def _children() -> Iterator[int]:
 
 
 def _runs(pid: int) -> bool:
-    return _content(f"/proc/{pid}/stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"], [b"X"])
+    return _state(pid) not in (b"", b"Z", b"X")
+
+
+def _state(task: int | str) -> bytes:
+    """The letter that /proc has for what a process or, as a path below it, a thread does; empty when it is gone."""
+    return b"".join(_content(f"/proc/{task}/stat").rpartition(b")")[2].split()[:1])
 
 
 def _content(path: str) -> bytes:
@@ -127,7 +137,7 @@ def _content(path: str) -> bytes:
 
 def is_asleep(native_id: int) -> bool:
     """Whether a thread of this process sleeps in the kernel, as far as the system tells."""
-    return _content(f"{_OWN_TASKS}/{native_id}/stat").rpartition(b")")[2].split()[:1] in ([b"S"], [b"D"])
+    return _state(f"self/task/{native_id}") in (b"S", b"D")
 
 
 def _is_from_a_child(descriptor: int) -> bool:

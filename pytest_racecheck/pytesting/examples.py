@@ -63,7 +63,7 @@ class ExampleExplorer(Explorer):
     def _confirm(self, search: Search, run: Run) -> Run:
         if self.thorough or run.kind == "hang":
             return super()._confirm(search, run)
-        again = self._replay(Replay(run.schedule), Recording())
+        again = self._confirmation.replay(Replay(run.schedule), Recording())
         search.reproduced = (int(again.same_failure(run)), 1)
         return again if search.reproduced[0] else run
 

@@ -12,21 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_racecheck.engine import real
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.schedule import Choice, Deviation, Schedule
 
+#: A deviation, however it names its place.
+D = TypeVar("D")
+
 
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(Generic[D]):
     """A schedule that was seen to fail, with what it costs and the choices that its run passed."""
 
-    schedule: Schedule
+    schedule: tuple[D, ...]
     preemptions: int
-    choices: tuple[Choice, ...]
+    choices: tuple[Choice, ...] = ()
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -35,20 +38,13 @@ class Candidate:
 
 
 #: Runs a schedule; what it returns failed in the same way, None did not.
-Try = Callable[["Schedule"], Candidate | None]
+Try = Callable[[tuple[D, ...]], Candidate[D] | None]
 
 
-def minimise(first: Candidate, attempt: Try, seconds: float) -> Candidate:
+def minimise(first: Candidate[Deviation], attempt: Try[Deviation], seconds: float) -> Candidate[Deviation]:
     """The simplest failing schedule found within ``seconds`` of real time, starting from ``first``."""
     deadline = real.monotonic() + seconds
-    tried: set[Schedule] = set()
-
-    def fails(schedule: Schedule) -> Candidate | None:
-        if schedule in tried or real.monotonic() > deadline:
-            return None
-        tried.add(schedule)
-        return attempt(schedule)
-
+    fails = _once_each(attempt, deadline)
     best = first
     while real.monotonic() < deadline:
         simpler = _search_around(_remove(best, fails), fails, deadline)
@@ -58,7 +54,24 @@ def minimise(first: Candidate, attempt: Try, seconds: float) -> Candidate:
     return best
 
 
-def _remove(best: Candidate, fails: Try) -> Candidate:
+def reduce(first: Candidate[D], attempt: Try[D], seconds: float) -> Candidate[D]:
+    """As `minimise`, by removal alone: for schedules that don't tell what other choices their runs had."""
+    return _remove(first, _once_each(attempt, real.monotonic() + seconds))
+
+
+def _once_each(attempt: Try[D], deadline: float) -> Try[D]:
+    tried: set[tuple[D, ...]] = set()
+
+    def fails(schedule: tuple[D, ...]) -> Candidate[D] | None:
+        if schedule in tried or real.monotonic() > deadline:
+            return None
+        tried.add(schedule)
+        return attempt(schedule)
+
+    return fails
+
+
+def _remove(best: Candidate[D], fails: Try[D]) -> Candidate[D]:
     """Delta debugging: leaves out halves, quarters, ... and at last single deviations."""
     size = len(best.schedule)
     while size >= 1:
@@ -76,7 +89,7 @@ def _remove(best: Candidate, fails: Try) -> Candidate:
     return best
 
 
-def _search_around(best: Candidate, fails: Try, deadline: float) -> Candidate:
+def _search_around(best: Candidate[Deviation], fails: Try[Deviation], deadline: float) -> Candidate[Deviation]:
     """Schedules that cost less and deviate only where the failing run had a choice."""
     for schedule in _simpler(best):
         if real.monotonic() > deadline:
@@ -87,7 +100,7 @@ def _search_around(best: Candidate, fails: Try, deadline: float) -> Candidate:
     return best
 
 
-def _simpler(best: Candidate) -> Iterator[Schedule]:
+def _simpler(best: Candidate[Deviation]) -> Iterator[Schedule]:
     """All schedules of up to two deviations at the choices of ``best`` that would be cheaper, the cheapest first.
 
     Once more with threads that had not started, or were blocked, there: another switch before may change that.
@@ -103,7 +116,7 @@ def _simpler(best: Candidate) -> Iterator[Schedule]:
     )
 
 
-def _at_choices(best: Candidate, choices: tuple[Choice, ...]) -> Iterator[Schedule]:
+def _at_choices(best: Candidate[Deviation], choices: tuple[Choice, ...]) -> Iterator[Schedule]:
     free: list[Deviation] = []
     paid: list[Deviation] = []
     for path, ops, can_go_on, others in choices:

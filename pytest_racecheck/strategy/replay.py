@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class TokenReplay(Replay):
     ``left`` says where the track was left: the first deviation that could not be made.
     """
 
-    def __init__(self, deviations: list[MarkedDeviation], recording: Recording) -> None:
+    def __init__(self, deviations: Sequence[MarkedDeviation], recording: Recording) -> None:
         super().__init__(())
         self._deviations.update(deviations)
         self._recording = recording

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import os
 import shutil
@@ -129,6 +130,31 @@ def test_a_run_that_ends_while_a_thread_is_in_an_unknown_call(engine: Engine) ->
     time.sleep(0.1)
     assert values == []
     assert not current.strays
+
+
+def test_a_bug_is_shown_again_however_long_a_thread_talks_to_the_world(engine: Engine) -> None:
+    length = itertools.count()
+    values = [0]
+
+    def add() -> None:
+        reader, writer = os.pipe()
+        for _ in range(next(length) % 23):
+            os.write(writer, b"x")
+            os.read(reader, 1)
+        os.close(reader)
+        os.close(writer)
+        values[0] += 1
+
+    def body() -> None:
+        values[0] = 0
+        engine.together(add, add)
+        assert values[0] == 2
+
+    found = engine.explore(body, interleavings=200)
+    assert (found.verdict, found.failure.reproduced) == ("race", (10, 10))
+    again = engine.explore(body, replay=found.failure.token)
+    assert again.verdict == "race"
+    assert len(again.failure.preemptions) == 1
 
 
 def test_time_jumps_where_only_the_threads_of_the_test_can_act(engine: Engine) -> None:

@@ -41,9 +41,9 @@ class Runs:
     def __init__(self, fails: Predicate) -> None:
         self.fails = fails
         self.asked: list[Schedule] = []
-        self.failed: dict[Schedule, Candidate] = {}
+        self.failed: dict[Schedule, Candidate[Deviation]] = {}
 
-    def __call__(self, schedule: Schedule) -> Candidate | None:
+    def __call__(self, schedule: Schedule) -> Candidate[Deviation] | None:
         self.asked.append(schedule)
         followed = {(path, ops): (path, ops, target) for path, ops, target in schedule if (path, ops) in PLACES}
         kept = tuple(sorted(followed.values(), key=lambda each: PLACES.index(each[:2])))
@@ -52,7 +52,7 @@ class Runs:
         preemptions = sum(each[:2] not in FREE for each in kept)
         return self.failed.setdefault(kept, Candidate(kept, preemptions, CHOICES))
 
-    def start(self, schedule: Iterable[Deviation]) -> Candidate:
+    def start(self, schedule: Iterable[Deviation]) -> Candidate[Deviation]:
         candidate = self(tuple(schedule))
         assert candidate is not None, "the first one has to fail"
         return candidate
@@ -196,7 +196,7 @@ def test_no_run_begins_after_the_time_is_up(clock: Clock, seconds: int) -> None:
     runs = Runs(lambda deviations: ("0.2", 3, "0.1") in deviations)
     first = runs.start(DEVIATIONS[1::2])
 
-    def attempt(schedule: Schedule) -> Candidate | None:
+    def attempt(schedule: Schedule) -> Candidate[Deviation] | None:
         begun.append(clock.now - 1_000)
         clock.now += 1
         return runs(schedule)
@@ -218,7 +218,7 @@ def test_what_was_found_by_then_is_returned(clock: Clock) -> None:
     for seconds in range(1, 20):
         clock.now = 1_000.0
 
-        def attempt(schedule: Schedule) -> Candidate | None:
+        def attempt(schedule: Schedule) -> Candidate[Deviation] | None:
             clock.now += 1
             return runs(schedule)
 
@@ -327,7 +327,7 @@ def test_preemptions_that_do_not_matter_are_left_out(engine: Engine) -> None:
     assert [(each.thread, each.to) for each in explored.failure.preemptions] == [("T1", "T2")]
 
 
-def copy_while_a_thread_refills(tracking: Tracking | RandomWalk) -> Candidate | None:
+def copy_while_a_thread_refills(tracking: Tracking | RandomWalk) -> Candidate[Deviation] | None:
     """The same, played: the main thread starts both others, and what has not started can't be switched to."""
     main, copy, refill = make_threads(3)
     left: dict[ControlledThread, list[Any]] = {main: [copy, refill], copy: ["read", "read"], refill: ["", "more"]}
@@ -360,7 +360,7 @@ def copy_while_a_thread_refills(tracking: Tracking | RandomWalk) -> Candidate | 
 
 
 def test_a_switch_moves_to_where_a_thread_has_started_meanwhile() -> None:
-    def attempt(schedule: Schedule) -> Candidate | None:
+    def attempt(schedule: Schedule) -> Candidate[Deviation] | None:
         return copy_while_a_thread_refills(Tracking(schedule))
 
     simplest = set()

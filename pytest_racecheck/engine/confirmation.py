@@ -1,0 +1,153 @@
+"""A failure, once found: the simplest schedule that leads to it, whether it can be repeated, and under the GIL, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck import strategy
+from pytest_racecheck.engine import real, under_gil
+from pytest_racecheck.engine.divergence import first_difference
+from pytest_racecheck.engine.recorder import Recording
+from pytest_racecheck.shrink.minimise import Candidate, minimise, reduce
+from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.books import Search
+    from pytest_racecheck.engine.run import Run
+    from pytest_racecheck.engine.runner import Runner
+    from pytest_racecheck.engine.schedule import Deviation, MarkedDeviation, Schedule
+    from pytest_racecheck.report.model import UnderGil
+    from pytest_racecheck.settings import Settings
+    from pytest_racecheck.strategy.base import Strategy
+
+#: A failure is replayed so often before it is reported.
+REPLAYS: Final = 10
+
+#: Real seconds for finding a failure again that other processes have a part in, so that it can be repeated.
+SECONDS_TO_FIND_AGAIN: Final = 3.0
+
+
+class Confirmation:
+    """Of one item. ``run`` carries out an interleaving that the function which it is given begins.
+
+    ``under_gil``: whether the failure can strike there, once it is confirmed.
+    """
+
+    def __init__(self, settings: Settings, seed: int, runner: Runner, run: Callable[[Callable[[], None]], Run]) -> None:
+        self._settings = settings
+        self._seed = seed
+        self._runner = runner
+        self._run = run
+        self.under_gil: UnderGil = "unknown"
+
+    def confirm(self, search: Search, failed: Run, passing: Schedule | None) -> Run:
+        """Replays a failure and notes in ``search`` how often it came again. Returns the last replay, recorded.
+
+        That one stays set up. ``passing``: a schedule under which the test is known to have passed.
+        """
+        schedule = self._minimised(failed)
+        if schedule == passing:
+            search.survives = True
+            search.reproduced = (0, REPLAYS)
+            return failed
+        same = sum(self.replay(Replay(schedule)).same_failure(failed) for _ in range(REPLAYS - 1))
+        if not same and failed.uncontrolled:
+            found = self._by_marks(search, failed)
+            if found is not None:
+                return found
+        self.under_gil = self._search_under_gil(failed, schedule)
+        recorded = self.replay(Replay(schedule), Recording())
+        same += recorded.same_failure(failed)
+        search.reproduced = (same, REPLAYS)
+        if not same:
+            again = self.replay(Replay(schedule), Recording())
+            search.divergence = first_difference(recorded.recording, again.recording)
+        return recorded if recorded.same_failure(failed) else failed
+
+    def replay(self, chosen: Replay, recording: Recording | None = None) -> Run:
+        """Runs one schedule."""
+        return self._begun(chosen, recording)
+
+    def _begun(self, chosen: Strategy, recording: Recording | None) -> Run:
+        def begin() -> None:
+            self._runner.use_model(self._settings.model)
+            self._runner.begin(chosen, patient=True, recording=recording)
+
+        return self._run(begin)
+
+    def _minimised(self, failed: Run) -> Schedule:
+        """The simplest schedule that fails as ``failed`` did; its own if that can't be made to fail again."""
+
+        def attempt(schedule: Schedule) -> Candidate[Deviation] | None:
+            tracking = Tracking(schedule)
+            again = self.replay(tracking)
+            if not again.same_failure(failed):
+                return None
+            return Candidate(again.schedule, again.preemptions, tuple(tracking.choices))
+
+        first = attempt(failed.schedule)
+        return failed.schedule if first is None else minimise(first, attempt, self._settings.shrink).schedule
+
+    # ------------------------------------------------------------------ where the world outside has a part
+
+    def _by_marks(self, search: Search, failed: Run) -> Run | None:
+        """Finds the failure again in runs that are recorded, and replays it by what its operations do.
+
+        How many operations a thread needs to talk to another process is for that process to decide. So a schedule that
+        counts them can't be repeated; one that names the place of each switch can. None if that does not help either.
+        """
+        self._runner.every_access_counts()
+        try:
+            found = self._found_again(failed)
+            if found is None:
+                return None
+
+            def attempt(schedule: tuple[MarkedDeviation, ...]) -> Candidate[MarkedDeviation] | None:
+                again = self._follow(schedule)
+                return Candidate(schedule, again.preemptions) if again.same_failure(failed) else None
+
+            first = Candidate(found.marked, found.preemptions)
+            schedule = reduce(first, attempt, self._settings.shrink).schedule
+            replays = [self._follow(schedule) for _ in range(REPLAYS)]
+            same = [each for each in replays if each.same_failure(failed)]
+            if not same:
+                return None
+            last = replays[-1]
+            search.reproduced = (len(same), REPLAYS)
+            return last if last in same else same[-1]
+        finally:
+            self._runner.every_access_counts(False)
+
+    def _found_again(self, failed: Run) -> Run | None:
+        deadline = real.monotonic() + SECONDS_TO_FIND_AGAIN
+        random = Random(self._seed)
+        choices = [strategy.create(name, random, REPLAYS) for name in ("random", "pct")]  # they need not watch the run
+        while real.monotonic() < deadline:
+            for chosen in choices:
+                run = self._begun(chosen, Recording())
+                if run.same_failure(failed):
+                    return run
+        return None
+
+    def _follow(self, schedule: tuple[MarkedDeviation, ...]) -> Run:
+        recording = Recording()
+        return self._begun(TokenReplay(schedule, recording), recording)
+
+    # ------------------------------------------------------------------ under the GIL
+
+    def _search_under_gil(self, failed: Run, schedule: Schedule) -> UnderGil:
+        """Whether the failure can strike on a build with a GIL, too."""
+        if self._settings.model == "gil":
+            return "reachable"
+
+        def run_one(chosen: Strategy) -> Run:
+            def begin() -> None:
+                self._runner.use_model("gil")
+                self._runner.begin(chosen, patient=True, audited=True)
+
+            return self._run(begin)
+
+        searching = strategy.create("auto", Random(self._seed), under_gil.RUNS)
+        return under_gil.search_under_gil(failed, run_one, searching, schedule)
