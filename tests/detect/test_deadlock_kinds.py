@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ class Session:
 
     def __init__(self, pytester: pytest.Pytester, body: str) -> None:
         self.source = HEAD + textwrap.dedent(body).strip() + "\n"
-        next_test = "\n\ndef test_next():\n    assert threading.active_count() == 1\n"
+        next_test = f"\n\ndef test_next():\n    assert threading.active_count() == {threading.active_count()}\n"
         next_test += "    assert not lock_a.locked() and not lock_b.locked()\n"
         pytester.makepyfile(test_it=self.source + next_test)
-        self.result = pytester.runpytest_subprocess("-p", "racecheck", "--racecheck-json=report.json", timeout=60)
+        self.result = pytester.runpytest_inprocess("-p", "racecheck", "--racecheck-json=report.json")
         self.result.assert_outcomes(passed=1, failed=1)
         (self.test,) = json.loads(Path("report.json").read_text())["tests"]
         assert self.test["verdict"] == "deadlock"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import queue
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -59,3 +61,16 @@ def test_what_is_left_of_an_earlier_test_does_not_make_time_real(engine: Engine)
     left.join()
     os.close(reader)
     os.close(writer)
+
+
+def test_the_tracker_of_multiprocessing_does_not_make_time_real(engine: Engine) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    script = "import sys; sys.stdin.read()  # multiprocessing.resource_tracker"
+
+    def body() -> None:
+        if not started:
+            started.append(subprocess.Popen([sys.executable, "-S", "-c", script], stdin=subprocess.PIPE))
+        engine.together(lambda: time.sleep(50), lambda: time.sleep(60))
+
+    engine.passes(body, interleavings=3)
+    started[0].communicate()

@@ -22,7 +22,7 @@ HEAD = """
 def explore(pytester: pytest.Pytester, source: str, *arguments: str) -> tuple[pytest.RunResult, list[dict[str, Any]]]:
     """The session, and what the report says of each marked test."""
     pytester.makepyfile(test_it=textwrap.dedent(HEAD) + textwrap.dedent(source))
-    result = pytester.runpytest_subprocess("--racecheck-json=out.json", *arguments)
+    result = pytester.runpytest_inprocess("--racecheck-json=out.json", *arguments)
     tests: list[dict[str, Any]] = json.loads((pytester.path / "out.json").read_text())["tests"]
     return result, tests
 

@@ -29,9 +29,9 @@ PROGRAMS = """
 
 
 def run(pytester: pytest.Pytester, source: str, *arguments: str) -> pytest.RunResult:
-    """Run a test module that starts with ``PROGRAMS``, in a process of its own."""
+    """Run a test module that starts with ``PROGRAMS``, ."""
     pytester.makepyfile(test_it=textwrap.dedent(PROGRAMS) + textwrap.dedent(source))
-    return pytester.runpytest_subprocess("--racecheck-seed=1", *arguments)
+    return pytester.runpytest_inprocess("--racecheck-seed=1", *arguments)
 
 
 RACES = """
@@ -76,7 +76,7 @@ def test_races_are_found_wherever_the_threads_are(pytester: pytest.Pytester) -> 
 def test_a_token_replays_the_failure_at_once(pytester: pytest.Pytester) -> None:
     run(pytester, RACES, "--racecheck-json=out.json")
     for test in json.loads((pytester.path / "out.json").read_text())["tests"]:
-        result = pytester.runpytest_subprocess(
+        result = pytester.runpytest_inprocess(
             test["nodeid"], f"--racecheck-replay={test['failure']['token']}", "--racecheck-json=again.json"
         )
         result.stdout.fnmatch_lines(["racecheck *: replays one interleaving"])

@@ -128,7 +128,7 @@ NEVER = """
 #: Sessions wait less for a main thread that does not come back than others do.
 IMPATIENT = """
     from pytest_racecheck.engine import watchdog
-    watchdog.LOST_SECONDS = 5.0
+    watchdog.LOST_SECONDS = 3.0
 """
 
 
