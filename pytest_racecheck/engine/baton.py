@@ -88,6 +88,8 @@ class Baton:
         self.stuck: Stuck | None = None
         self.interrupt: BaseException | None = None
         self._hooks = hooks
+        #: Another one than this was put in place by the test itself.
+        self._excepthook = threading.excepthook
         self._turn = 0
         self._naps_in_a_row = 0
         self._draining = False

@@ -1,0 +1,182 @@
+"""Scheduling points, at which a thread meets the scheduler, and fairness: a thread that only polls gives way.
+
+A scheduling point comes before its operation. The scheduler asks the strategy who goes on and decides nothing itself,
+but for fairness.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.engine import older
+from pytest_racecheck.engine.baton import Baton, Hooks
+from pytest_racecheck.engine.clock import TICK, TOLERANCE, Origin
+from pytest_racecheck.engine.operation import MEMORY, POLL
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.observer import Observer
+    from pytest_racecheck.engine.operation import Kind
+    from pytest_racecheck.engine.thread import ControlledThread
+    from pytest_racecheck.strategy.base import Strategy
+
+#: A thread that did this much without effect on others gives way: a read counts 1, a failed attempt or a look at a
+#: clock POLL. The serial schedule is more patient: giving way there is a preemption that it must not have.
+SERIAL_PATIENCE: Final = 20_000
+PATIENCE: Final = 1_000
+
+#: Nor does a thread nap (sleep without giving way) more often than this if it did nothing else that others could
+#: notice, nor, whatever it did, more often than that while they wait.
+NAPS: Final = 2
+NAPS_IN_A_ROW: Final = 20
+
+
+class Points(Baton):
+    """A baton that is passed on at scheduling points."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        origin: Origin,
+        hooks: Hooks,
+        *,
+        max_points: int,
+        patient: bool,
+        naps: bool,
+        observer: Observer | None = None,
+    ) -> None:
+        super().__init__(strategy, origin, hooks, observer)
+        self.points = 0
+        self.preemptions = 0
+        self.patience = SERIAL_PATIENCE if patient else PATIENCE
+        #: Somebody napped: the run shows what happens if a sleep takes longer than all that others do.
+        self.napped = False
+        self._naps = naps
+        self._max_points = max_points
+
+    def point(self, me: ControlledThread, kind: Kind, resource: object) -> None:
+        """A scheduling point before an operation that can go on now.
+
+        Raises Unwind when the run is over for this thread.
+        """
+        me.ops += 1
+        me.kind = kind
+        me.resource = resource
+        if me.attention and self._attend(me):
+            return
+        if len(self.ready) > 1 and not me.atomic and (me.switchable or kind not in MEMORY):
+            chosen = self._pick(me)
+            if chosen is not me:
+                self._preempt(me, chosen)
+        if self.observer is not None:
+            self.observer.operation(me, kind, resource)
+
+    def passing(self, me: ControlledThread, kind: Kind, resource: object) -> None:
+        """An operation that is no scheduling point, because nobody can tell when it happens. Raises Unwind like one."""
+        me.ops += 1
+        me.kind = kind
+        me.resource = resource
+        if me.attention:
+            self._attend(me)
+        if self.observer is not None:
+            self.observer.operation(me, kind, resource)
+
+    def _pick(self, me: ControlledThread) -> ControlledThread:
+        """Who goes on, with ``me`` and others enabled: what the strategy prefers, unless fairness asks for another."""
+        self._count()
+        if me.idle <= self.patience:
+            return self.strategy.choose(self.ready, me, True)
+        me.idle = 0
+        me.naps += 1
+        self.strategy.gave_way(me)
+        return min((thread for thread in self.ready if thread is not me), key=_turn)
+
+    def _count(self) -> None:
+        self.points += 1
+        if self.points > self._max_points and self.stuck is None:
+            self.give_up("limit")
+
+    def _preempt(self, me: ControlledThread, chosen: ControlledThread) -> None:
+        if older.held():
+            return
+        self.preemptions += 1
+        self.deviations.append((me.path, me.ops, chosen.path))
+        self._switch(me, chosen, True)
+
+    # ------------------------------------------------------------------ time, and looks that change nothing
+
+    def sleep(self, me: ControlledThread, duration: int) -> None:
+        """Sleeps ``duration`` nanoseconds of virtual time.
+
+        Under the serial schedule (and where a replay says nothing else) the clock jumps and the thread goes on, unless
+        it seems to poll; elsewhere it waits until nothing else can run, as it would if the duration were long.
+        """
+        me.ops += 1
+        me.kind = "sleep"
+        me.resource = duration
+        if me.attention and self._attend(me):
+            return
+        if self.observer is not None:
+            self.observer.operation(me, "sleep", duration)
+        clock = self.clock
+        deadline = clock.now + duration
+        lasts = self.external.is_time_real
+        if lasts or (not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None)):
+            me.naps += 1
+            self._naps_in_a_row += 1
+            patient = self._naps and not lasts and me.naps <= NAPS and self._naps_in_a_row <= NAPS_IN_A_ROW
+            if not (patient and self.strategy.naps(me)):
+                self._count()
+                me.idle = 0
+                clock.add(me, deadline)
+                self._block(me, me if patient else None)
+                return
+            self.napped = True
+        clock.now = deadline
+        self._expire(deadline + TOLERANCE)
+
+    def read_clock(self, me: ControlledThread) -> int:
+        """Nanoseconds since the run began; every look takes a tick, and one that waits for the clock makes it run."""
+        clock = self.clock
+        if self.observer is not None:
+            self.observer.clock_read(me)
+        me.idle += POLL
+        if me.idle > 3 * POLL:
+            # Looks again and again: this may be a loop that waits for another thread until its time is up.
+            self.point(me, "read", clock)
+            if me.idle > self.patience and self.external.count:
+                self.external.wait(self.clock.next_deadline())
+                self._expire(clock.now)
+            elif me.idle > self.patience:
+                # Alone with the clock: 1 us, 2 us, 4 us, ... so that a busy wait of a minute takes a few dozen looks.
+                clock.now += TICK << min((me.idle - self.patience) // POLL, 30)
+                self._expire(clock.now)
+            elif self._all_poll():
+                clock.now += TICK << min(me.naps, 30)
+                self._expire(clock.now)
+        else:
+            me.ops += 1
+        clock.now += TICK
+        return clock.now
+
+    def looked(self, me: ControlledThread, weight: int) -> None:
+        """``me`` looked at something that only others can change: a read, or an attempt that failed (POLL).
+
+        A thread that does nothing else gives way at its next scheduling point; if it is alone, time passes.
+        """
+        me.idle += weight
+        if me.idle > self.patience and (len(self.ready) == 1 or self._all_poll()):
+            deadline = self.clock.next_deadline()
+            if self.external.count:
+                self.external.wait(deadline)
+                self._expire(self.clock.now)
+            elif deadline is not None:
+                self.clock.now = max(self.clock.now, deadline)
+                self._expire(self.clock.now + TOLERANCE)
+
+    def _all_poll(self) -> bool:
+        """Whether every enabled thread has given way more than once and done nothing since that others could notice."""
+        return all(thread.naps > NAPS for thread in self.ready)
+
+
+def _turn(thread: ControlledThread) -> int:
+    return thread.turn
