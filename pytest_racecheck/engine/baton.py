@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.scheduler import Scheduler
     from pytest_racecheck.strategy.base import Strategy
 
-Stuck = Literal["deadlock", "hang", "limit", "interrupt"]
+Stuck = Literal["deadlock", "livelock", "hang", "limit", "interrupt"]
 
 #: An unwinding thread may still run clean-up code; after this many operations each further one raises again.
 UNWINDING_OPERATIONS: Final = 10_000

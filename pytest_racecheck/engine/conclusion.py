@@ -85,7 +85,7 @@ class Conclusion:
         search, run = self.search, self.run
         if not run.failed:
             return "proved" if search.is_proof() else "passed"
-        if run.kind in ("deadlock", "hang"):
+        if run.kind in ("deadlock", "livelock", "hang"):
             return "deadlock" if run.kind == "deadlock" else "hang"
         pursued = self.findings.pursued
         if self.token is not None:
@@ -102,8 +102,8 @@ class Conclusion:
     def _describe(self, verdict: Verdict) -> Failure:
         pursued = self.findings.pursued
         finding = None if pursued is None else pursued.finding
-        # A hang is not replayed: it would take the whole time again.
-        reproduced = (0, 0) if verdict == "hang" else self.search.reproduced
+        # What ran into the time limit is not replayed: it would take the whole time again.
+        reproduced = (0, 0) if self.run.kind == "hang" else self.search.reproduced
         failure = build_failure(verdict, self.run, reproduced, self.raised, naps=self.naps, finding=finding)
         failure.under_gil = self.under_gil
         return failure
@@ -114,6 +114,8 @@ class Conclusion:
         run = self.run
         if run.kind == "deadlock" and run.diagnosis is not None:
             return DeadlockFailure("\n".join(run.diagnosis.lines))
+        if run.kind == "livelock" and run.diagnosis is not None:
+            return HangFailure("\n".join(run.diagnosis.lines))
         if run.kind == "hang":
             return HangFailure(
                 f"an interleaving did not end within {self.settings.timeout:g} s (--racecheck-timeout)\n{run.hang}"

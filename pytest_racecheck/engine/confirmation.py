@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_racecheck import strategy
 from pytest_racecheck.engine import real, under_gil
 from pytest_racecheck.engine.divergence import first_difference
+from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.recorder import Recording
 from pytest_racecheck.shrink.minimise import Candidate, minimise, reduce
 from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 #: A failure is replayed so often before it is reported.
 REPLAYS: Final = 10
 
+#: What counts as a livelock in replays of one: what is known to go on for ever need not go on for long again.
+FUTILE_AGAIN: Final = FUTILE // 10
+
 #: Real seconds for finding a failure again that other processes have a part in, so that it can be repeated.
 SECONDS_TO_FIND_AGAIN: Final = 3.0
 
@@ -40,6 +44,7 @@ class Confirmation:
         self._seed = seed
         self._runner = runner
         self._run = run
+        self._futile = FUTILE
         self.under_gil: UnderGil = "unknown"
 
     def confirm(self, search: Search, failed: Run, passing: Schedule | None) -> Run:
@@ -47,7 +52,7 @@ class Confirmation:
 
         That one stays set up. ``passing``: a schedule under which the test is known to have passed.
         """
-        schedule = self._minimised(failed)
+        schedule = self._simplest(failed)
         if schedule == passing:
             search.survives = True
             search.reproduced = (0, REPLAYS)
@@ -58,13 +63,18 @@ class Confirmation:
             if found is not None:
                 return found
         self.under_gil = self._search_under_gil(failed, schedule)
-        recorded = self.replay(Replay(schedule), Recording())
+        recorded = self.recorded(Replay(schedule), failed)
         same += recorded.same_failure(failed)
         search.reproduced = (same, REPLAYS)
         if not same:
             again = self.replay(Replay(schedule), Recording())
             search.divergence = first_difference(recorded.recording, again.recording)
         return recorded if recorded.same_failure(failed) else failed
+
+    def recorded(self, chosen: Strategy, failed: Run) -> Run:
+        """Runs once more what led to a failure, to record it."""
+        self._futile = FUTILE_AGAIN if failed.kind == "livelock" else FUTILE
+        return self._begun(chosen, Recording(brief=failed.kind == "livelock"))
 
     def replay(self, chosen: Replay, recording: Recording | None = None) -> Run:
         """Runs one schedule."""
@@ -73,9 +83,19 @@ class Confirmation:
     def _begun(self, chosen: Strategy, recording: Recording | None) -> Run:
         def begin() -> None:
             self._runner.use_model(self._settings.model)
-            self._runner.begin(chosen, patient=True, recording=recording)
+            self._runner.begin(chosen, patient=True, recording=recording, futile=self._futile)
 
         return self._run(begin)
+
+    def _simplest(self, failed: Run) -> Schedule:
+        if failed.kind != "livelock":
+            return self._minimised(failed)
+        self._futile = FUTILE_AGAIN
+        schedule = self._minimised(failed)
+        self._futile = FUTILE
+        lasts = schedule == failed.schedule or self.replay(Replay(schedule)).same_failure(failed)
+        self._futile = FUTILE_AGAIN
+        return schedule if lasts else failed.schedule
 
     def _minimised(self, failed: Run) -> Schedule:
         """The simplest schedule that fails as ``failed`` did; its own if that can't be made to fail again."""
@@ -145,7 +165,7 @@ class Confirmation:
         def run_one(chosen: Strategy) -> Run:
             def begin() -> None:
                 self._runner.use_model("gil")
-                self._runner.begin(chosen, patient=True, audited=True)
+                self._runner.begin(chosen, patient=True, audited=True, futile=self._futile)
 
             return self._run(begin)
 

@@ -195,7 +195,7 @@ class Explorer:
 
     def _keep(self, failure: Failure) -> None:
         with contextlib.suppress(OSError), self.suspended():
-            if self._database is not None and failure.token and failure.kind in ("race", "deadlock"):
+            if self._database is not None and failure.token and (failure.kind == "race" or failure.is_explained):
                 self._database.save(self._nodeid, failure.token)
 
     def _search(self, search: Search) -> Run:
@@ -342,7 +342,7 @@ class Explorer:
         self._failed = True
         if run.kind == "hang":
             return run
-        recorded = self._run(lambda: self._runner.begin(Serial(), patient=True, recording=Recording()))
+        recorded = self._confirmation.recorded(Serial(), run)
         return recorded if recorded.same_failure(run) else run
 
     # ------------------------------------------------------------------ the result

@@ -193,6 +193,11 @@ class External:
         """Whether a sleep has to last: somebody outside goes on meanwhile."""
         return bool(self.pending or self.threads) or waiting.children()
 
+    @property
+    def can_act(self) -> bool:
+        """Whether anybody is there outside who may change what the test's threads wait for."""
+        return bool(self.pending or self.threads) or waiting.children() or self._outsiders()
+
     # ------------------------------------------------------------------ blocking for real
 
     @contextmanager

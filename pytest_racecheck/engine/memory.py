@@ -174,7 +174,7 @@ class Memory:
     def _note(self, me: ControlledThread, access: Access, location: Location) -> None:
         """What the access, which happens now, means for those who come later."""
         if access.writes:
-            me.idle = me.naps = 0
+            me.idle = me.naps = me.vain = 0
             if access.shared:
                 location.write(me)
         else:

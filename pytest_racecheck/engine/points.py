@@ -29,6 +29,13 @@ PATIENCE: Final = 1_000
 NAPS: Final = 2
 NAPS_IN_A_ROW: Final = 20
 
+#: Every thread that is not blocked has done so much since anybody did something that others could notice: a livelock.
+#: A read counts 1, an attempt, a sleep and a wait that timed out SLEEP: 100,000 of these, or a million reads. A thread
+#: that looks at the clock is none of those: its time will be up.
+FUTILE: Final = 1_000_000
+LESS_FUTILE: Final = 20
+SLEEP: Final = 10
+
 
 class Points(Baton):
     """A baton that is passed on at scheduling points."""
@@ -42,6 +49,7 @@ class Points(Baton):
         max_points: int,
         patient: bool,
         naps: bool,
+        futile: int = FUTILE,
         observer: Observer | None = None,
     ) -> None:
         super().__init__(strategy, origin, hooks, observer)
@@ -52,6 +60,7 @@ class Points(Baton):
         self.napped = False
         self._naps = naps
         self._max_points = max_points
+        self._futile = futile
 
     def point(self, me: ControlledThread, kind: Kind, resource: object) -> None:
         """A scheduling point before an operation that can go on now.
@@ -85,7 +94,9 @@ class Points(Baton):
         self._count()
         if me.idle <= self.patience:
             return self.strategy.choose(self.ready, me, True)
+        me.vain += me.idle
         me.idle = 0
+        self.in_vain(me, 0)
         me.naps += 1
         self.strategy.gave_way(me)
         return min((thread for thread in self.ready if thread is not me), key=_turn)
@@ -93,7 +104,8 @@ class Points(Baton):
     def _count(self) -> None:
         self.points += 1
         if self.points > self._max_points and self.stuck is None:
-            self.give_up("limit")
+            # Many threads that spin come here before each has done enough of it.
+            self.give_up("livelock" if self._is_livelock(self._futile // LESS_FUTILE) else "limit")
 
     def _preempt(self, me: ControlledThread, chosen: ControlledThread) -> None:
         if older.held():
@@ -117,6 +129,7 @@ class Points(Baton):
             return
         if self.observer is not None:
             self.observer.operation(me, "sleep", duration)
+        self.in_vain(me, SLEEP)
         clock = self.clock
         deadline = clock.now + duration
         lasts = self.external.is_time_real
@@ -137,6 +150,7 @@ class Points(Baton):
     def read_clock(self, me: ControlledThread) -> int:
         """Nanoseconds since the run began; every look takes a tick, and one that waits for the clock makes it run."""
         clock = self.clock
+        me.vain = -me.idle - POLL  # nothing of all that
         if self.observer is not None:
             self.observer.clock_read(me)
         me.idle += POLL
@@ -164,6 +178,8 @@ class Points(Baton):
         A thread that does nothing else gives way at its next scheduling point; if it is alone, time passes.
         """
         me.idle += weight
+        if weight != 1:
+            me.vain += SLEEP - weight
         if me.idle > self.patience and (len(self.ready) == 1 or self._all_poll()):
             deadline = self.clock.next_deadline()
             if self.external.count:
@@ -172,6 +188,24 @@ class Points(Baton):
             elif deadline is not None:
                 self.clock.now = max(self.clock.now, deadline)
                 self._expire(self.clock.now + TOLERANCE)
+            elif len(self.ready) == 1:
+                self.in_vain(me, 0)  # alone, it never gives way
+
+    def in_vain(self, me: ControlledThread, weight: int) -> None:
+        """``me`` did something that changed nothing for anybody. Gives the run up if nobody will do anything else."""
+        me.vain += weight
+        if me.vain + me.idle > self._futile and self._is_livelock(self._futile):
+            self.give_up("livelock")
+
+    def _is_livelock(self, least: int) -> bool:
+        """Whether all who could change something, here or outside, did ``least`` in vain since, and nothing else."""
+        if self.stuck is not None or self._draining or self.external.can_act:
+            return False
+        for thread in self.threads:
+            is_blocked = thread.slot < 0 and thread.deadline is None
+            if not (thread.ended or is_blocked or thread.vain + thread.idle > least):
+                return False
+        return True
 
     def _all_poll(self) -> bool:
         """Whether every enabled thread has given way more than once and done nothing since that others could notice."""

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _MEMORY: Final = frozenset(("read", "write", "update"))
 
+#: What a thread looks at is noted until it has looked so often in vain, counted as the scheduler does.
+_LOOKS: Final = 20_000
+_FEW_LOOKS: Final = 200
+
 #: Operations whose resource only says how long, or nothing.
 _ALONE: Final = frozenset(("begin", "end", "sleep", "point"))
 
@@ -34,10 +38,12 @@ class Recording:
     """The record of one run. Nothing that is done for it is part of the run: the thread is quiet meanwhile.
 
     It names every operation by a mark, which says the same on other versions of Python. ``threads``: those that did
-    anything, in the order in which they began to.
+    anything, in the order in which they began to. ``brief``: of loops that go on for ever, only the first few turns.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, brief: bool = False) -> None:
+        self._looks = _FEW_LOOKS if brief else _LOOKS
+        self._brief = brief
         self.events: list[Event] = []
         self.turns: list[Turn] = []
         self.threads: dict[ControlledThread, None] = {}
@@ -71,6 +77,8 @@ class Recording:
         try:
             self._settle()
             self.mark(thread)
+            if thread.vain + thread.idle > self._looks and (self._brief or kind == "sleep"):
+                return
             if kind not in _MEMORY or not hasattr(resource, "container"):
                 self._operation(thread, kind, resource, sys._getframe(1))
         finally:
@@ -112,6 +120,8 @@ class Recording:
             thread.kind = access.kind
             thread.resource = access
             self.mark(thread)
+            if thread.vain + thread.idle > self._looks and not access.writes:
+                return
             # Of what the standard library does inside, the reader knows the call that led there.
             self.site = access.site if is_users(access.site.file) else current_site()
             self._access(thread, access, owner, key, sys._getframe(1))
@@ -183,6 +193,8 @@ class Recording:
             return f"sleeps {duration(resource)}"
         if isinstance(resource, ControlledThread):
             return f"waits for the end of {resource.label}"
+        if source.scheduler.stuck == "livelock":
+            return "goes on like that"
         if source.waits is None:
             return "done" if source.path == "0" else "waits"
         what = awaited(frame) if _is_private(resource) else None

@@ -107,7 +107,7 @@ def _add_story(failure: Failure, recording: Recording, thrown_text: str, finding
         clash = _clash_of(finding, events)
         levels = race_levels(trace, clash.accesses if clash else [])
         failure.advice += [_SAME_ORDER] if finding.kind == "lock-order" else []
-    elif failure.kind == "deadlock":
+    elif failure.is_explained:
         waiting = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]
         clash = find_lost_wake_up(trace, waiting)
         stuck = [thread.id for thread in failure.threads]

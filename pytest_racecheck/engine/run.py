@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.report.model import Step, ThreadReport
     from pytest_racecheck.stacks.collect import Hang
 
-Kind = Literal["passed", "failed", "deadlock", "hang", "limit"]
+Kind = Literal["passed", "failed", "deadlock", "livelock", "hang", "limit"]
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Run:
     @property
     def failed(self) -> bool:
         """Whether the interleaving broke the test."""
-        return self.kind in ("failed", "deadlock", "hang")
+        return self.kind in ("failed", "deadlock", "livelock", "hang")
 
     @property
     def marked(self) -> tuple[MarkedDeviation, ...]:
@@ -63,18 +63,19 @@ class Run:
         return tuple((marks[path, ops], target) for path, ops, target in self.schedule if (path, ops) in marks)
 
     def same_failure(self, other: Run) -> bool:
-        """Whether both broke the test in the same way: the same exception at the same place, or the same deadlock."""
+        """Whether both broke the test in the same way: the same exception at the same place, or waits alike."""
         if self.kind != other.kind:
             return False
-        if self.kind == "deadlock":
+        if self.kind in ("deadlock", "livelock"):
             mine, its = self.diagnosis, other.diagnosis
             return mine is not None and its is not None and _cycle(mine) == _cycle(its)
         return type(self.error) is type(other.error) and _place(self.error) == _place(other.error)
 
 
 def _cycle(diagnosis: Diagnosis) -> tuple[str, list[str]]:
-    """What a deadlock is about, whichever of the threads is called T1."""
-    return diagnosis.kind, sorted(re.sub(r"\b(T[\d.]+|main)\b", "", part) for part in diagnosis.cycle.split(";"))
+    """What a deadlock is about, whichever of the threads is called T1; of a loop, whichever of its lines one is at."""
+    parts = diagnosis.cycle.split(";")
+    return diagnosis.kind, sorted(re.sub(r"\b(T[\d.]+|main)\b| \(\S+:\d+\)", "", part) for part in parts)
 
 
 def _place(error: BaseException | None) -> tuple[str, int] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck import instrument
 from pytest_racecheck.detect.deadlock import BlockedThread, Diagnosis, diagnose
+from pytest_racecheck.detect.livelock import diagnose_livelock
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.clock import Origin
 from pytest_racecheck.engine.environment import Environment
@@ -17,6 +18,7 @@ from pytest_racecheck.engine.hang import ControlledRun
 from pytest_racecheck.engine.lookout import LOOKOUT
 from pytest_racecheck.engine.memory import Memory
 from pytest_racecheck.engine.places import is_users
+from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.run import Kind, Run
 from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.watchdog import WATCHDOG
@@ -120,11 +122,18 @@ class Runner:
             self._open_instrumentation()
 
     def begin(
-        self, strategy: Strategy, *, patient: bool = False, recording: Recording | None = None, audited: bool = False
+        self,
+        strategy: Strategy,
+        *,
+        patient: bool = False,
+        recording: Recording | None = None,
+        audited: bool = False,
+        futile: int = FUTILE,
     ) -> None:
         """From here on the calling thread is controlled, and so is every thread that it starts.
 
-        ``audited``: the run's ``gaps`` tell what this and earlier ones do that is not modelled.
+        ``audited``: the run's ``gaps`` tell what this and earlier ones do that is not modelled. ``futile``: what is
+        done in vain before that counts as a livelock.
         """
         assert self._instrumentation is not None
         self._environment.begin_run()
@@ -145,6 +154,7 @@ class Runner:
             max_points=self._settings.max_points,
             patient=patient,
             naps=self.naps,
+            futile=futile,
             observer=observer,
         )
         self._scheduler = scheduler
@@ -212,6 +222,8 @@ class Runner:
             error.__traceback__ = _without_ours(error.__traceback__)
         elif scheduler.stuck == "deadlock":
             kind = "deadlock"
+        elif scheduler.stuck == "livelock":
+            kind = "livelock"
         elif scheduler.stuck == "limit":
             kind = "limit"
         elif error is not None:
@@ -228,7 +240,7 @@ class Runner:
             kind=kind,
             error=error if kind == "failed" else None,
             thread=thread,
-            diagnosis=self._diagnosis if kind == "deadlock" else None,
+            diagnosis=self._diagnosis if kind in ("deadlock", "livelock") else None,
             hang="" if self._target.hang is None else self._target.hang.summary,
             state=self._target.hang,
             schedule=tuple(scheduler.deviations),
@@ -256,7 +268,7 @@ class Runner:
             while thread is not None and thread is not start and steps < len(waiting):
                 thread, steps = waiting.get(thread), steps + 1
             if thread is start:
-                self._diagnosis = _diagnose(scheduler, [each for each in scheduler.threads if each in waiting])
+                self._diagnosis = diagnose(_blocked(list(waiting)), _ended(scheduler))
                 return True
         return False
 
@@ -274,8 +286,12 @@ class Runner:
 
     def stuck(self, baton: Baton) -> None:
         """The threads are still where they got stuck: the moment to look at them."""
+        alive = [thread for thread in baton.threads if not thread.ended]
         if baton.stuck == "deadlock":
-            self._diagnosis = _diagnose(baton, [thread for thread in baton.threads if not thread.ended])
+            self._diagnosis = diagnose(_blocked(alive), _ended(baton))
+        elif baton.stuck == "livelock":
+            looping = {thread.label for thread in alive if thread.slot >= 0 or thread.deadline is not None}
+            self._diagnosis = diagnose_livelock(_blocked(alive), looping, _ended(baton))
 
     # ------------------------------------------------------------------ ends
 
@@ -373,7 +389,12 @@ def _is_lock(resource: object) -> bool:
     return hasattr(resource, "owner") and getattr(resource, "origin", None) is not lock_origin.Origin.waiter
 
 
-def _diagnose(scheduler: Baton, threads: list[ControlledThread]) -> Diagnosis:
+def _ended(scheduler: Baton) -> list[str]:
+    return [thread.label for thread in scheduler.threads if thread.ended]
+
+
+def _blocked(threads: list[ControlledThread]) -> list[BlockedThread]:
+    """What the diagnosis needs to know of each."""
     frames = sys._current_frames()
     blocked = []
     for thread in threads:
@@ -393,7 +414,7 @@ def _diagnose(scheduler: Baton, threads: list[ControlledThread]) -> Diagnosis:
                 owner_ids=[] if owner is None else [owner.label],
             )
         )
-    return diagnose(blocked, [thread.label for thread in scheduler.threads if thread.ended])
+    return blocked
 
 
 def _refuse_own(error: BaseException) -> None:

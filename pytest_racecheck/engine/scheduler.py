@@ -11,7 +11,7 @@ from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.baton import UNWINDING_SECONDS, Waitable, has_lasting
 from pytest_racecheck.engine.errors import Unwind, forget_frames
 from pytest_racecheck.engine.operation import POLL
-from pytest_racecheck.engine.points import Points
+from pytest_racecheck.engine.points import SLEEP, Points
 from pytest_racecheck.engine.pools import pools_silenced
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Scheduler(Points):
         for joiner in me.joiners:
             self.enable(joiner)
         for thread in self.threads:
-            thread.idle = thread.naps = 0
+            thread.idle = thread.naps = thread.vain = 0
         chosen = self._next(me, None)
         if self.observer is not None:
             self.observer.switch(me, chosen, False)
@@ -172,6 +172,8 @@ class Scheduler(Points):
                 me.waits = None
                 me.deadline = None
             free = resource.is_free()
+            if not free:
+                self.in_vain(me, SLEEP)
         if self.observer is not None:
             self.observer.operation(me, kind if free else "timeout", resource)
         return free

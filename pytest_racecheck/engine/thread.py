@@ -55,6 +55,7 @@ class ControlledThread:
         "thread",
         "turn",
         "unwinding",
+        "vain",
         "waits",
     )
 
@@ -107,6 +108,8 @@ class ControlledThread:
         self.idle = 0
         #: How often it has slept since it last did anything like that.
         self.naps = 0
+        #: Together with ``idle``: what all its looks, sleeps and time-outs since then come to.
+        self.vain = 0
         #: Under the `gil` model: the interpreter could have switched since the last visible operation.
         self.switchable = True
         #: Scratch space of the strategy.

@@ -60,7 +60,7 @@ def touch(me: ControlledThread) -> None:
 
 def acted(me: ControlledThread) -> None:
     """After a call that did something: others may find what they wait for."""
-    me.idle = me.naps = 0
+    me.idle = me.naps = me.vain = 0
     me.scheduler.external.poke()
 
 

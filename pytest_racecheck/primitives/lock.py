@@ -164,7 +164,7 @@ class Lock(metaclass=_LockType):
             self.owner = None
             owner.held.pop(self, None)
             if owner is not me:
-                me.idle = me.naps = 0
+                me.idle = me.naps = me.vain = 0
                 scheduler.hashes[self] = hash((me.state_hash, scheduler.hashes.get(self, 0)))
             if self.waiters:
                 scheduler.freed(self)

@@ -49,7 +49,7 @@ class SimpleQueue:
                 scheduler.point(me, "put", self)
             else:
                 scheduler.passing(me, "put", self)
-            me.idle = me.naps = 0
+            me.idle = me.naps = me.vain = 0
             self._touched(me)
             self.real.put(item)
             if self.waiters:
@@ -82,7 +82,7 @@ class SimpleQueue:
         if not got:
             scheduler.looked(me, POLL)
             raise Empty
-        me.idle = me.naps = 0
+        me.idle = me.naps = me.vain = 0
         item = self.real.get(False)
         if self.waiters and self.real.empty():
             scheduler.taken(self)

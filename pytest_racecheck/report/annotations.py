@@ -66,7 +66,7 @@ def _message(result: TestResult, place: _Place) -> str:
     failure = result.failure
     lines = [place.what, clean(result.nodeid)]
     if failure is not None:
-        said = clean(failure.message) if failure.kind == "deadlock" else ""
+        said = clean(failure.message) if failure.is_explained else ""
         lines += [said, *map(clean, failure.details), *map(clean, failure.advice)]
     text = "\n".join(filter(None, lines))[:_LONGEST]
     if failure is not None and failure.token:

@@ -13,7 +13,7 @@ import functools
 import types
 import typing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,6 +143,10 @@ class DataRace:
     second: AccessReport
 
 
+#: The cause of a hang that is known without having waited for the time limit.
+LIVELOCK: Final = "livelock"
+
+
 @dataclass
 class Failure:
     """The failing interleaving.
@@ -181,6 +185,11 @@ class Failure:
     processes: list[ProcessReport] = field(default_factory=list)
     folded: list[str] = field(default_factory=list)
     stacks_by: str = ""
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether it is known why the threads never get on: a deadlock, or a hang that is a livelock."""
+        return self.kind == "deadlock" or (self.kind == "hang" and self.cause == LIVELOCK)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -60,7 +61,10 @@ def entries(failure: Failure, verbose: int, arrow: str, dots: str, most: int | N
     """
     told = _Teller(failure, verbose, arrow, dots).tell()
     _add_ends(told, failure)
-    told = _fold_loops(told, dots) if verbose < 2 else told
+    if verbose < 2:
+        told = _fold_loops(told, dots)
+        for entry in told:
+            entry.effects = _fold_effects(entry.effects, dots)
     shown = len(told) if verbose > 1 else _ENTRIES_SHOWN_VERBOSE if verbose else _ENTRIES_SHOWN
     left_out = len(told) - (shown if most is None else most)
     if left_out > 0:
@@ -178,7 +182,7 @@ def _add_ends(told: list[Entry], failure: Failure) -> None:
     """Where the exception was raised, if that is in a thread with a part in the story; who waits in the end."""
     if failure.raised is not None and failure.kind == "race":
         _add_error(told, failure.raised, failure.raised_in, clean(failure.exception))
-    for thread in failure.threads if failure.kind == "deadlock" else []:
+    for thread in failure.threads if failure.is_explained else []:
         last = next((e for e in reversed(told) if e.thread == thread.id), None)
         if last is None or not thread.stack or thread.waits_for is None or last.turn.startswith(("blocked", "waits")):
             continue
@@ -222,7 +226,21 @@ def _fold_loops(told: list[Entry], dots: str) -> list[Entry]:
     return kept
 
 
-def _loop_at(keys: list[object], at: int) -> tuple[int, int]:
+def _fold_effects(effects: list[str], dots: str) -> list[str]:
+    """The same for a loop that is all in one line."""
+    kept: list[str] = []
+    at = 0
+    while at < len(effects):
+        size, times = _loop_at(effects, at)
+        if times < _MANY_TIMES:
+            size, times = 1, 1
+        kept += effects[at : at + size]
+        kept += [f"{dots} {times - 1} times more"] if times > 1 else []
+        at += size * times
+    return kept
+
+
+def _loop_at(keys: Sequence[object], at: int) -> tuple[int, int]:
     """Size and number of equal turns that begin here."""
     for size in range(1, _LONGEST_LOOP + 1):
         first = keys[at : at + size]

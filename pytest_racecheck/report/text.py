@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.report.hang import render_hang
 from pytest_racecheck.report.layout import Layout
+from pytest_racecheck.report.model import LIVELOCK
 from pytest_racecheck.report.styled import Line, Span, line, lines, written
 from pytest_racecheck.report.terminal import cells, clean, encodable, first_line, pad, symbols_for
 from pytest_racecheck.report.timeline import render_timeline
@@ -84,11 +85,12 @@ class _Section:
             return [line("serial-failure: fails without any preemption: not a race", "title")]
         if failure.kind == "race":
             what = f"race: {_what_failed(failure)}"
-        elif failure.kind == "deadlock":
-            what = f"deadlock: {clean(failure.cause)}" if failure.cause else "deadlock"
+        elif failure.is_explained:
+            what = f"{failure.kind}: {clean(failure.cause)}" if failure.cause else failure.kind
         else:
             return self.layout.paragraph(f"{failure.kind}: {first_line(failure.message)}", "title")
-        if failure.finding is not None or self._met_by_chance(failure):
+        # In a livelock, a thread that spins gives way again and again, which says nothing of how it came about.
+        if failure.finding is not None or self._met_by_chance(failure) or failure.cause == LIVELOCK:
             return self.layout.paragraph(what, "title")
         enough = _enough(len(failure.preemptions))
         if cells(f"{what}; {enough}") <= self.layout.width:
@@ -121,10 +123,11 @@ class _Section:
         ]
 
     def _deadlock(self, failure: Failure) -> list[list[Line]]:
-        # The cycle stays on one line: it is what people search for and copy.
-        cycle = line(f"  {first_line(failure.message)}", "error")
+        text = f"  {first_line(failure.message)}"
+        # A cycle stays on one line: it is what people search for and copy.
+        cycle = [line(text, "error")] if failure.kind == "deadlock" else self.layout.paragraph(text, "error", "    ")
         return [
-            [*self.title(), cycle, *render_sentences(failure, self.layout)],
+            [*self.title(), *cycle, *render_sentences(failure, self.layout)],
             *self._threads(failure.threads),
             [] if failure.steps and not self.layout.verbose else self._preemptions(failure.preemptions),
             self._timeline(failure),
@@ -132,6 +135,8 @@ class _Section:
         ]
 
     def _hang(self, failure: Failure) -> list[list[Line]]:
+        if failure.is_explained:
+            return self._deadlock(failure)
         spins = any(thread.state.startswith("computing") for thread in failure.threads)
         longer = WHAT_TO_DO["hang"][-1] if self.result.strategy != "none" else _LONGER
         advice = [*(WHAT_TO_DO["hang"][:-1] if spins else ()), longer]

@@ -243,6 +243,32 @@ HANG = Failure(
     folded=["ThreadPoolExecutor-0_0", "server", "pydevd", "beat", "\x1b[31mred"],
     stacks_by="py-spy dump --nonblocking (py-spy dump --native: no ptrace)",
 )
+LIVELOCK = Failure(
+    kind="hang",
+    exception="HangFailure",
+    message="T1 polls in wait (test_spin.py:9); no thread is left to change what it waits for",
+    token="rc1-POLL",
+    reproduced=(10, 10),
+    cause="livelock",
+    details=["main waits for T1 to end."],
+    threads=[
+        ThreadReport("main", "MainThread", "test", "blocked", waits_for="T1 to end", waits_on=["T1"]),
+        ThreadReport(
+            "T1",
+            "Thread-1 (wait)",
+            "wait",
+            "polls",
+            stack=[Frame("examples/test_spin.py", 9, "wait", "while not shared.ready: time.sleep(1)")],
+        ),
+    ],
+    steps=[
+        Step(1, "T1", "examples/test_spin.py", 9, 10, "shared.ready", "read", "shared.ready", before="False"),
+        *(
+            Step(n, "T1", "examples/test_spin.py", 9, 24, "time.sleep", kind, what)
+            for n, (kind, what) in enumerate([("sleep", "1 s"), ("read", "shared.ready")] * 6, 2)
+        ),
+    ],
+)
 NONDETERMINISTIC = Failure(
     kind="nondeterministic",
     exception="NondeterministicFailure",
@@ -257,6 +283,7 @@ CASES = {
     "race-detailed": DETAILED_RACE,
     "deadlock": DEADLOCK,
     "hang": HANG,
+    "livelock": LIVELOCK,
     "nondeterministic": NONDETERMINISTIC,
     "serial-failure": SERIAL,
 }

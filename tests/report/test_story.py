@@ -73,6 +73,16 @@ def test_a_loop_is_shown_at_its_ends_with_the_number_of_turns() -> None:
     assert len(told(*turns, verbose=2)) == 100
 
 
+def test_so_is_a_loop_in_one_line() -> None:
+    turns = [step("T1", 1, operation=kind, resource=name) for kind, name in [("read", "x"), ("sleep", "1 s")] * 9]
+    (entry,) = told(*turns, step("T1", 1, operation="read", resource="y"))
+    assert entry.effects == ["read x", "sleep 1 s", "... 8 times more", "read y"]
+    (entry,) = told(*turns, verbose=2)
+    assert len(entry.effects) == 18
+    (entry,) = told(*turns[:6])
+    assert len(entry.effects) == 6
+
+
 def test_long_values_are_shortened() -> None:
     (entry,) = told(step("T1", 1, operation="read", resource="x", before="y" * 500))
     assert len(entry.effects[0]) < 60

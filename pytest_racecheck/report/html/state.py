@@ -85,7 +85,7 @@ def changes(failure: Failure, told: list[Entry], lanes: Iterable[str], level: in
             at += 1
         if entry.turn and not entry.steps and not entry.error and entry.thread in machine.threads:
             machine.threads[entry.thread].status = entry.turn  # the end of a deadlock
-        if entry is told[-1] and failure.kind == "deadlock":
+        if entry is told[-1] and failure.is_explained:
             machine.stop(failure.threads)
         after = machine.snapshot()
         change = {

@@ -108,14 +108,14 @@ def view_of(number: int, result: TestResult, said: str) -> View:
     failure = result.failure
     if failure is None:
         return view
-    if failure.kind != "deadlock":  # of which the exception only says the same again
+    if not failure.is_explained:  # of which the exception only says the same again
         told = [line for line in (said or _exception(failure)).splitlines() if not line or line not in title]
         view.said = [clip(clean(line[:_LONGEST]), _LONGEST, UNICODE.dots) for line in told[:_LINES]]
         view.said += [UNICODE.dots] if len(told) > _LINES else []
-    view.under_gil = UNDER_GIL[failure.under_gil] if failure.kind in ("race", "deadlock") else ""
-    view.what_to_do = WHAT_TO_DO.get(failure.kind, [])
+    view.under_gil = UNDER_GIL[failure.under_gil] if failure.kind == "race" or failure.is_explained else ""
+    view.what_to_do = [] if failure.is_explained else WHAT_TO_DO.get(failure.kind, [])
     view.levels = _levels(failure)
-    view.graph = wait_for_graph(failure.threads) if failure.kind == "deadlock" else None
+    view.graph = wait_for_graph(failure.threads) if failure.is_explained else None
     if failure.token:
         view.command = f"pytest {shlex.quote(clean(result.nodeid))} --racecheck-replay={clean(failure.token)}"
     return view

@@ -1,0 +1,171 @@
+"""Threads that only poll, with nobody left to change what they look at: told as such, with the way that led there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Engine
+
+
+class Shared:
+    def __init__(self) -> None:
+        self.ready = False
+        self.count = 0
+
+
+def lost_flag(engine: Engine) -> None:
+    """Fails only if an update is lost."""
+    shared = Shared()
+
+    def wait() -> None:
+        while not shared.ready:
+            time.sleep(0.01)
+
+    def work() -> None:
+        shared.count += 1
+        if shared.count == 2:
+            shared.ready = True
+
+    engine.together(wait, work, work)
+
+
+def test_how_it_came_about_is_told_and_can_be_replayed(engine: Engine) -> None:
+    found = engine.explore(lambda: lost_flag(engine), interleavings=200)
+    failure = found.failure
+    assert (found.verdict, failure.kind, failure.cause) == ("hang", "hang", "livelock")
+    assert failure.message.startswith("T1 polls in lost_flag.<locals>.wait (test_livelock.py:")
+    assert failure.message.endswith("; no thread is left to change what it waits for")
+    assert failure.details == ["main waits for T1 to end."]
+    assert [(thread.id, thread.state) for thread in failure.threads] == [("main", "blocked"), ("T1", "polls")]
+    assert (failure.reproduced, len(failure.preemptions)) == ((10, 10), 1)
+    assert [step.resource for step in failure.steps if step.operation == "write"].count("shared.count") == 2
+    again = engine.explore(lambda: lost_flag(engine), replay=failure.token)
+    assert (again.verdict, again.failure.message) == ("hang", failure.message)
+
+
+def sleep_for_ever(engine: Engine) -> None:
+    shared = Shared()
+
+    def wait() -> None:
+        while not shared.ready:
+            time.sleep(0.01)
+
+    engine.together(wait)
+
+
+def wait_for_ever(engine: Engine) -> None:
+    event = threading.Event()
+
+    def wait() -> None:
+        while not event.wait(0.5):
+            pass
+
+    engine.together(wait, wait)
+
+
+def spin_for_ever(engine: Engine) -> None:
+    lock = threading.Lock()
+    lock.acquire()
+
+    def wait() -> None:
+        while lock.locked():
+            pass
+
+    engine.together(wait)
+
+
+def in_the_main_thread(engine: Engine) -> None:
+    shared = Shared()
+    engine.together(lambda: shared.ready)
+    while not shared.ready:
+        time.sleep(1)
+
+
+@pytest.mark.parametrize("body", [sleep_for_ever, wait_for_ever, spin_for_ever, in_the_main_thread])
+def test_it_is_told_however_threads_wait(engine: Engine, body: Callable[[Engine], None]) -> None:
+    found = engine.explore(lambda: body(engine), interleavings=3, timeout=60.0)
+    assert (found.verdict, found.failure.cause, found.result.interleavings) == ("hang", "livelock", 1)
+    assert found.failure.token
+
+
+def test_a_loop_with_an_end_is_none(engine: Engine) -> None:
+    shared = Shared()
+
+    def wait() -> None:
+        for _ in range(20_000):
+            if shared.ready:
+                break
+            time.sleep(0.001)
+
+    engine.passes(lambda: engine.together(wait, wait), interleavings=2, timeout=60.0)
+
+
+def test_nor_is_one_that_tries(engine: Engine) -> None:
+    lock = threading.Lock()
+
+    def wait() -> None:
+        for _ in range(60_000):
+            if lock.acquire(blocking=False):
+                break
+
+    with lock:
+        engine.passes(lambda: engine.together(wait, wait), interleavings=1, timeout=60.0)
+
+
+def test_a_loop_with_a_deadline_is_none(engine: Engine) -> None:
+    shared = Shared()
+
+    def wait() -> None:
+        end = time.monotonic() + 110
+        while not shared.ready and time.monotonic() < end:
+            time.sleep(0.001)
+
+    engine.passes(lambda: engine.together(wait, wait), interleavings=1, timeout=60.0)
+
+
+def test_waiting_for_one_who_sleeps_long_is_none(engine: Engine) -> None:
+    def body() -> None:
+        shared = Shared()
+
+        def wait() -> None:
+            while not shared.ready:
+                time.sleep(0.001)
+
+        def wake() -> None:
+            threading.Event().wait(120)
+            shared.ready = True
+
+        engine.together(wait, wake)
+
+    engine.passes(body, interleavings=1, timeout=60.0)
+
+
+def test_waiting_for_a_thread_outside_is_none(engine: Engine) -> None:
+    shared = Shared()
+    begun, polled = threading.Event(), threading.Event()
+
+    def outside() -> None:
+        begun.wait()
+        polled.wait()
+        shared.ready = True
+
+    thread = threading.Thread(target=outside)
+    thread.start()
+
+    def wait() -> None:
+        begun.set()
+        looks = 0
+        while not shared.ready:
+            looks += 1
+            if looks == 110_000:
+                polled.set()
+            time.sleep(0.001)
+
+    engine.passes(lambda: engine.together(wait), interleavings=1, timeout=60.0)
+    thread.join()
