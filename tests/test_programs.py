@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = Path(__file__).parent / "programs"
-#: The tracer of 3.11 is not told what a call is made with, so `len(orders.get())` reads a list that it can't name.
-UNSEEN = ("queue_handover_of_mutable",) if sys.version_info < (3, 12) else ()
+#: The tracer of 3.11 is not told what a call is made with, so `len(orders.get())` reads a list that it can't name. And
+#: `cached_property` has a lock there.
+UNSEEN = ("queue_handover_of_mutable", "cached_property_computed_twice") if sys.version_info < (3, 12) else ()
 BUGGY = sorted(path for path in (PROGRAMS / "buggy").glob("*.py") if path.stem not in UNSEEN)
 SAFE = sorted((PROGRAMS / "safe").glob("*.py"))
 

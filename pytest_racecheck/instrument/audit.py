@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import types
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 _LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _TRUSTED: Final = frozenset(
     {
-        *("threading", "queue", "contextlib", "functools", "types", "typing", "abc", "enum", "_weakrefset", "weakref"),
+        *("threading", "queue", "contextlib", "functools", "types", "typing", "abc", "enum"),
         *("posixpath", "genericpath", "os", "pathlib", "bisect", "heapq", "operator", "dataclasses", "traceback"),
         *("concurrent", "_collections_abc", "__future__", "numbers", "fractions", "decimal", "keyword"),
     }
 )
 
-#: They look at all threads, controlled or not.
+#: They look at all threads, controlled or not. So is all of `weakref`: when an object goes is no operation of anyone.
 _UNTRUSTED: Final = frozenset({threading.enumerate.__code__, threading.active_count.__code__})
 
 #: Functions in C that touch nothing which could be shared, or what is told elsewhere.
@@ -75,8 +76,8 @@ class Audit:
             known = self._wanted[code] = wanted(code, self.scope)
         return known
 
-    def called(self, caller: CodeType, line: int, function: object) -> None:
-        """``caller``, which is instrumented, calls ``function``."""
+    def called(self, caller: CodeType, line: int, function: object, *, is_told: bool) -> None:
+        """``caller``, which is instrumented, calls ``function``. ``is_told``: what it does to a container is seen."""
         if isinstance(function, types.MethodType):
             function = function.__func__
         if isinstance(function, types.FunctionType):
@@ -87,6 +88,8 @@ class Audit:
                 known = _is_known(function)
                 if not isinstance(function, types.BuiltinMethodType):
                     self._known[function] = known  # hashes by address
+            # A method of a container under another name is not looked for where it is called.
+            known = known and (is_told or function.__name__ in caller.co_names or not _has_effect(function))
             if not known or (function is print and self._is_output_seen(caller)):
                 self._note(caller, line, function.__qualname__)
 
@@ -108,16 +111,26 @@ class Audit:
         self.gaps.add(f"{file}:{line} calls {name}, which racecheck can't see into")
 
     def _is_trusted(self, code: CodeType) -> bool:
+        file = code.co_filename
+        if code in _UNTRUSTED or file == weakref.__file__:
+            return False
         if self.is_wanted(code):
             return True
-        file = code.co_filename
-        if code in _UNTRUSTED:
-            return False
         if not file.startswith(_LIBRARY):
             # racecheck's own stand-ins, pytest, and code that is frozen: the machinery of import.
             return by_runner(file) or file.startswith("<frozen")
         top = file[len(_LIBRARY) :].split(os.sep, 1)[0].removesuffix(".py")
         return top in _TRUSTED or _is_effect(code)
+
+
+def _has_effect(function: Any) -> bool:
+    """Whether a function in C, which is known, reads or changes a container."""
+    receiver = getattr(function, "__self__", None)
+    if receiver is not None and not isinstance(receiver, types.ModuleType):
+        function = next(
+            (vars(each)[function.__name__] for each in type(receiver).__mro__ if function.__name__ in vars(each)), None
+        )
+    return effect_of(function) is not None
 
 
 def _is_effect(code: CodeType) -> bool:

@@ -87,7 +87,7 @@ def call(site: CallSite) -> CallHandler:
         cls = type(function)
         if cls is types.MethodDescriptorType:
             effect = EFFECTS.get(function)
-            if effect is not None and effect.key is None and site.function is None:
+            if effect is not None and effect.is_plain and site.function is None:
                 # The most common call by far: a method of a container that works on the whole of it.
                 listener(known.get(effect) or site.access_for(effect), first, None, None)
                 return
@@ -124,6 +124,7 @@ def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, liste
             first = site.argument(effect.argument, frame, frame.f_locals)
         if effect.name == "next":
             if is_iterator(first):
+                windows.announce_next(first, site.access_for(effect))
                 listener(site.access_for(effect), first, None, None)
             return
         owner = container_of(first)
@@ -141,6 +142,7 @@ def _run(site: CallSite, effect: Effect, frame: FrameType, owner: object, key: o
     access = site.access_for(effect)
     if site.function is not None:
         windows.announce(site.function(frame, frame.f_locals), access, owner, key)
+    windows.announce_next(owner, access)  # send() and its like
     listener(access, owner, key, None)
 
 

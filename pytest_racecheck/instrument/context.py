@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.instrument.effects import AccessKind
 
 #: What an access belongs to: an expression of the source, or an instruction where there is no source.
-Place = ast.expr | Instruction
+Place = ast.expr | ast.pattern | Instruction
 
 
 class Accesses:

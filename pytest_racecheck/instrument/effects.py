@@ -21,19 +21,25 @@ if TYPE_CHECKING:
 AccessKind = Literal["read", "write", "update"]
 
 
+#: Methods of a generator that let its code go on.
+_RESUMING: Final = frozenset({"__next__", "send", "throw", "close"})
+
+
 class Effect:
     """What a call does to a container: to the item that its ``key``-th argument names, to the whole if None.
 
     ``argument`` tells which argument the container is, when it isn't the object whose method is called.
     """
 
-    __slots__ = ("argument", "key", "kind", "name")
+    __slots__ = ("argument", "is_plain", "key", "kind", "name")
 
     def __init__(self, kind: AccessKind, name: str, key: int | None = None, argument: int | None = None) -> None:
         self.kind: Final = kind
         self.name: Final = name
         self.key: Final = key
         self.argument: Final = argument
+        #: One step on the whole of the object whose method it is, with no code in Python inside.
+        self.is_plain: Final = key is None and argument is None and name not in _RESUMING
 
 
 _LIST: Final = {
@@ -81,7 +87,7 @@ _BYTES: Final = {
     "update[]": "",
 }
 _STREAM: Final = {"update": "write read readline readlines writelines seek truncate", "read": "getvalue tell"}
-_ITERATOR: Final = {"update": "__next__ send throw close"}
+_ITERATOR: Final = {"update": " ".join(sorted(_RESUMING))}
 
 _TABLES: Final[list[tuple[type, dict[str, str]]]] = [
     (list, _LIST),

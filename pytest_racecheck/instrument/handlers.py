@@ -120,6 +120,8 @@ def _read(access: Access, update: Access, owner: object, name: str, kind: int, l
         if dictionary is not None and name in dictionary:
             listener(access, owner, name, None)
         elif kind == CACHED:
+            descriptor = attributes.own(attributes.find(type(owner), name)[0]) or {}
+            windows.announce(descriptor.get("func"), update, owner, name)
             listener(update, owner, name, None)
             return True
     return kind == CODE
@@ -273,6 +275,7 @@ def next_item(access: Access, update: Access, operands: tuple[Getter, ...], made
             value = operand(frame, variables)
             owner = container_of(value)
             if not (made_here and owner is not None) and is_iterator(value):
+                windows.announce_next(value, update)
                 listener(update, value, None, None)
                 nothing = False
             if owner is not None:

@@ -109,13 +109,15 @@ def _events() -> tuple[int, ...]:
     return (events.PY_START, events.PY_RESUME, events.INSTRUCTION, events.CALL, events.C_RETURN)
 
 
-def _audited(auditor: Audit, call: Callable[..., object]) -> Callable[[CodeType, int, object, object], None]:
+def _audited(
+    auditor: Audit, call: Callable[..., object], calls: dict[int, dict[int, CallHandler]]
+) -> Callable[[CodeType, int, object, object], None]:
     get_frame, get_ident = sys._getframe, real.get_ident
 
     def on_call(code: CodeType, offset: int, function: object, first: object) -> None:
         thread = current.thread
         if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
-            auditor.called(code, get_frame(1).f_lineno, function)
+            auditor.called(code, get_frame(1).f_lineno, function, is_told=offset in calls.get(id(code), ()))
             call(code, offset, function, first)
 
     return on_call
@@ -168,7 +170,7 @@ class Callbacks:
         depth = 1 if auditor is None else 2
         call = self._make_call(depth) if self._opportunity is None else self._make_call_with(self._opportunity, depth)
         if auditor is not None:
-            call = _audited(auditor, call)
+            call = _audited(auditor, call, self._calls)
         _monitoring.register_callback(self._tool, _monitoring.events.CALL, call)
         for entry in list(registry.known.values()):
             code = entry.code

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_racecheck.instrument import opcodes, plan_calls, plan_containers, plan_fields, windows
+from pytest_racecheck.instrument import opcodes, plan_calls, plan_containers, plan_fields, plan_match, windows
 from pytest_racecheck.instrument.bytecode import Instruction, instructions
 from pytest_racecheck.instrument.context import Accesses, Context
+from pytest_racecheck.instrument.scope import CALLS, EVERYTHING
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 class Plan:
     """What to do at which offset of one code object. Holds no reference to the code."""
 
-    __slots__ = ("_first", "_watched", "accesses", "after_calls", "backward", "calls", "cells", "handlers")
+    __slots__ = ("_firsts", "_watched", "accesses", "after_calls", "backward", "calls", "cells", "handlers")
 
-    def __init__(self, code: CodeType, source: SourceFile | None, first: int) -> None:
-        #: The first instruction that a call runs, past the preamble.
-        self._first = first
+    def __init__(self, code: CodeType, source: SourceFile | None, firsts: list[int]) -> None:
+        #: The first instruction that a call runs, past the preamble; those with which a generator goes on.
+        self._firsts = firsts
         self._watched = False
         self.accesses = Accesses(code, source)
         self.handlers: dict[int, Handler] = {}
@@ -48,15 +49,16 @@ class Plan:
         if self._watched:
             return False
         self._watched = True
-        self.handlers[self._first] = windows.entry(number, self.handlers.get(self._first))
+        for first in self._firsts:
+            self.handlers[first] = windows.entry(number, self.handlers.get(first))
         return True
 
 
 def make_plan(code: CodeType, source: SourceFile | None, only: frozenset[str] | None) -> Plan:
-    """The plan of ``code``; ``only`` limits it to attributes of these names."""
+    """The plan of ``code``; ``only`` limits it to what `scope.special_attributes` names."""
     listing = instructions(code)
-    start = next((number for number, each in enumerate(listing) if each.opname == "RESUME"), -1)
-    plan = Plan(code, source, listing[start + 1].offset)
+    starts = [number for number, each in enumerate(listing) if each.opname == "RESUME"] or [-1]
+    plan = Plan(code, source, [listing[start + 1].offset for start in starts])
     context = Context(code, source, plan.accesses)
     after_call = False
     for instruction in listing:
@@ -77,16 +79,23 @@ def _handler(
     plan: Plan, context: Context, instruction: Instruction, source: SourceFile | None, only: frozenset[str] | None
 ) -> Handler | None:
     opname = instruction.opname
-    if only is not None and (opname not in opcodes.ATTRIBUTES or instruction.name not in only):
-        return None
+    every_call = only is not None and CALLS in only
+    if only is not None and EVERYTHING not in only:
+        is_named = opname in opcodes.ATTRIBUTES and instruction.name in only
+        if not (is_named or (every_call and opname in opcodes.CALLS)):
+            return None
     make = plan_fields.MAKERS.get(opname)
     if make is not None:
         return make(context, instruction, source)
     if opname in opcodes.CALLS:
-        call = plan_calls.plan_call(context, instruction, source)
+        call = plan_calls.plan_call(context, instruction, source, every=every_call)
         if call is not None and opcodes.CALL_EVENTS:
             plan.calls[instruction.offset] = call.handler
             return None
         return call.traced() if call is not None else None
+    if source is not None:
+        matching = plan_match.plan_match(context, instruction, source)
+        if matching is not None:
+            return matching
     plan_container = plan_containers.MAKERS.get(opname)
     return plan_container(context, instruction, source) if plan_container is not None and source is not None else None

@@ -43,13 +43,15 @@ class PlannedCall(NamedTuple):
         return calls.traced_call(self.site, self.handler, self.function, self.name, self.receiver)
 
 
-def plan_call(context: Context, instruction: Instruction, source: SourceFile | None) -> PlannedCall | None:
-    """The plan for one call, None when it can't touch anything known."""
+def plan_call(
+    context: Context, instruction: Instruction, source: SourceFile | None, *, every: bool = False
+) -> PlannedCall | None:
+    """The plan for one call, None when it can't touch anything known. ``every``: any name may stand for anything."""
     if source is None:
         site = calls.CallSite(_maker(context, instruction))
         return PlannedCall(site, calls.call(site), None, "", _unknown)
     node = source.node(instruction.position, ast.Call)
-    if node is None or not _may_be_known(context, node, source):
+    if node is None or not (every or _may_be_known(context, node, source)):
         return None
     function = node.func
     site = calls.CallSite(

@@ -28,17 +28,34 @@ _RUNNERS: Final = frozenset(
 )
 _RUNNER_PREFIXES: Final = ("pytest_", "_hypothesis_", "_pytest_", "pydev", "_pydev", "debugpy")
 
+#: Stand for names of attributes: every call, and every access and call.
+CALLS: Final = "()"
+EVERYTHING: Final = "*"
+
 #: Lock-free accesses inside the standard library that are part of what a primitive means, by file and start of the
-#: qualified name. Everything else there happens under a lock, which is a scheduling point itself.
+#: qualified name; and where it calls what the test handed to it, which may be a method in C of a container of the
+#: test's. Everything else there happens under a lock, which is a scheduling point itself, or keeps no shared state.
 _LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__))
 _PRIMITIVES: Final = {
     os.path.join(_LIBRARY, "threading.py"): {
         "Event.": frozenset({"_flag"}),
-        "Barrier.": frozenset({"broken", "n_waiting", "_state", "_count"}),
+        "Barrier.": frozenset({"broken", "n_waiting", "_state", "_count", CALLS}),
+        "Condition.wait_for": frozenset({CALLS}),
+        "Thread.run": frozenset({CALLS}),
+        "Timer.run": frozenset({CALLS}),
+    },
+    os.path.join(_LIBRARY, "concurrent", "futures", "_base.py"): {
+        "Future._invoke_callbacks": frozenset({CALLS}),
     },
     os.path.join(_LIBRARY, "concurrent", "futures", "thread.py"): {
-        "_worker": frozenset({"_shutdown"}),
+        "_worker": frozenset({"_shutdown", CALLS}),
+        "_WorkItem.run": frozenset({CALLS}),
         "ThreadPoolExecutor.": frozenset({"_shutdown"}),
+    },
+    os.path.join(_LIBRARY, "weakref.py"): {
+        f"{kind}.{method}": frozenset({EVERYTHING})
+        for kind in ("WeakValueDictionary", "WeakKeyDictionary")
+        for method in ("get", "__getitem__", "__setitem__", "__delitem__", "__contains__", "setdefault", "pop")
     },
 }
 
@@ -101,7 +118,7 @@ def by_runner(file: str) -> bool:
 
 
 def special_attributes(code: CodeType) -> frozenset[str] | None:
-    """The attributes whose accesses are visible in this code of the standard library, None for ordinary code."""
+    """What is visible in this code of the standard library, None for ordinary code: attributes by name, and `CALLS`."""
     for start, attributes in _PRIMITIVES.get(code.co_filename, {}).items():
         if code.co_qualname.startswith(start):
             return attributes

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.instrument.bytecode import Position
 
 Node = TypeVar("Node", bound=ast.AST)
+Pattern = TypeVar("Pattern", bound=ast.pattern)
 
 #: Comprehensions are code objects of their own before 3.12 only, and never a function in the eyes of a reader.
 _INLINED: Final = ("<listcomp>", "<setcomp>", "<dictcomp>")
@@ -33,6 +34,8 @@ class SourceFile:
         self._in_strings: set[ast.AST] = set()
         #: What loops iterate over, by its position, with the target that is assigned.
         self.iterated: dict[Position, tuple[ast.expr, ast.expr]] = {}
+        #: The patterns of ``match``, each with the expression of what it is matched against; None: a part of that.
+        self._patterns: dict[Position, tuple[ast.pattern, ast.expr | None]] = {}
         #: Attributes that are called where they stand: methods, nearly always.
         self.called: set[ast.expr] = set()
         tree = ast.parse("".join(lines))
@@ -49,12 +52,27 @@ class SourceFile:
             stack.extend([(child, in_string) for child in ast.iter_child_nodes(node)])
             if isinstance(node, ast.For | ast.comprehension):
                 self.iterated[position_of(node.iter)] = (node.iter, node.target)
+            if isinstance(node, ast.Match):
+                for case in node.cases:
+                    self._index_pattern(case.pattern, node.subject)
             if isinstance(node, ast.expr | ast.stmt):
                 self._nodes.setdefault(position_of(node), []).append(node)
             if isinstance(node, ast.Attribute):
                 self._attributes[node.end_lineno, node.end_col_offset] = node
             elif isinstance(node, ast.Call):
                 self._index_call(node)
+
+    def _index_pattern(self, pattern: ast.pattern, subject: ast.expr | None) -> None:
+        self._patterns[position_of(pattern)] = (pattern, subject)
+        for part in ast.iter_child_nodes(pattern):
+            if isinstance(part, ast.pattern):
+                same = isinstance(pattern, ast.MatchAs | ast.MatchOr)
+                self._index_pattern(part, subject if same else None)
+
+    def pattern(self, position: Position, kind: type[Pattern]) -> tuple[Pattern | None, ast.expr | None]:
+        """The pattern of this kind at ``position``, and what it is matched against, if that can be told."""
+        pattern, subject = self._patterns.get(position, (None, None))
+        return (pattern, subject) if isinstance(pattern, kind) else (None, None)
 
     def _index_call(self, node: ast.Call) -> None:
         self.called.add(node.func)
@@ -83,7 +101,7 @@ class SourceFile:
                 return node
         return None
 
-    def site(self, node: ast.expr, function: str) -> Site:
+    def site(self, node: ast.expr | ast.pattern, function: str) -> Site:
         """Where ``node`` stands; ``function`` is the qualified name of the code that it is part of."""
         end_line = node.end_lineno or node.lineno
         return Site(
@@ -96,7 +114,7 @@ class SourceFile:
             self._text(node),
         )
 
-    def _text(self, node: ast.expr) -> str:
+    def _text(self, node: ast.expr | ast.pattern) -> str:
         if node in self._in_strings:
             return ast.unparse(node)  # positions inside f-strings are unreliable before 3.12
         return " ".join(
@@ -118,7 +136,7 @@ class SourceFile:
         return column if text.isascii() else len(text.encode()[:column].decode(errors="replace"))
 
 
-def position_of(node: ast.expr | ast.stmt) -> Position:
+def position_of(node: ast.expr | ast.stmt | ast.pattern) -> Position:
     """The position of ``node``, as instructions have it."""
     return (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
 

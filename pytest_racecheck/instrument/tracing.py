@@ -144,7 +144,9 @@ def _profile(auditor: Audit, frame: FrameType, event: str, argument: Any) -> Non
     if event == "call":
         auditor.entered(caller.f_code, caller.f_lineno, frame.f_code)
     else:
-        auditor.called(caller.f_code, caller.f_lineno, argument)
+        entry = registry.meet(caller.f_code, caller.f_globals)
+        is_told = caller.f_lasti in entry.plan(caller.f_code).handlers
+        auditor.called(caller.f_code, caller.f_lineno, argument, is_told=is_told)
 
 
 def _tracer(

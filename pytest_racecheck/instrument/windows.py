@@ -1,7 +1,8 @@
 """Windows in operations that are one step otherwise: C code that calls back into Python.
 
-``defaultdict`` looks for an item, calls its factory, then stores what it made; ``list.sort`` calls its key function
-while the list is empty. Other threads can run when such a function begins, so it begins with a second access.
+``defaultdict`` looks for an item, calls its factory, then stores what it made, and ``cached_property`` does likewise;
+``list.sort`` calls its key function while the list is empty; ``next`` lets a generator go on, which no other thread may
+do meanwhile. Other threads can run when such code begins, or goes on, so it does that with a second access.
 """
 
 from __future__ import annotations
@@ -34,8 +35,16 @@ def announce(function: object, access: Access, owner: object, key: object) -> No
         watch(code)
 
 
+def announce_next(iterator: object, access: Access) -> None:
+    """``access`` makes ``iterator`` go on. If it is a generator, its code takes its time to come to the next yield."""
+    if type(iterator) is types.GeneratorType and watch is not None:
+        code = iterator.gi_code
+        _expected[real.get_ident(), id(code)] = access, iterator, None
+        watch(code)
+
+
 def entry(number: int, first: Handler | None) -> Handler:
-    """The handler for the first instruction of the code at address ``number``; ``first`` is what it had before."""
+    """The handler for an instruction that the code at address ``number`` begins with; ``first``: what it had before."""
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
         expected = _expected.pop((real.get_ident(), number), None)

@@ -146,7 +146,7 @@ class Lock(metaclass=_LockType):
         if self.owner is not me and not self.origin.private:
             self.origin.look()
         try:
-            if self.origin.observed and self.origin.shared:
+            if self.origin.observed and (self.origin.shared or self.origin.private):
                 scheduler.point(me, "release", self)
             else:
                 scheduler.passing(me, "release", self)

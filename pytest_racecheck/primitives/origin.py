@@ -93,4 +93,4 @@ def forget() -> None:
     """Forgets what was learnt, when an item ends: the next one must not depend on it."""
     _origins.clear()
     Origin.every = False
-    Origin.outside.observed = False
+    Origin.outside.observed = Origin.waiter.observed = False

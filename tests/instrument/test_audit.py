@@ -32,6 +32,10 @@ class Thing:
         return 1
 
 
+class Calls:
+    back: Callable[[int], None]
+
+
 def known_calls() -> None:
     thing, items = Thing(), [3, 1, 2]
     thing.method()
@@ -76,6 +80,18 @@ def notes(engine: Engine, call: Callable[[], object]) -> str:
     explored = engine.explore(body, strategy="exhaustive", interleavings=100)
     assert explored.error is None
     return " ".join(explored.result.notes)
+
+
+def test_a_method_of_a_container_under_another_name_is_told(engine: Engine) -> None:
+    def body() -> None:
+        found: list[int] = []
+        calls = Calls()
+        calls.back = found.append
+        engine.together(lambda: calls.back(1), lambda: found.append(2))
+
+    explored = engine.explore(body, strategy="exhaustive")
+    assert explored.verdict == "passed"
+    assert any("calls list.append, which racecheck can't see into" in note for note in explored.result.notes)
 
 
 def test_what_is_known_is_no_gap(engine: Engine) -> None:

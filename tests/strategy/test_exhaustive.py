@@ -33,6 +33,99 @@ class Box:
         self.lock = threading.Lock()
 
 
+# --- it sees whatever a random walk sees
+
+
+def appended_by_a_method_in_c(engine: Engine) -> object:
+    found: list[int] = []
+    lengths: list[int] = []
+    threads = [
+        threading.Thread(target=found.append, args=(1,)),
+        threading.Thread(target=lambda: lengths.append(len(found))),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return lengths
+
+
+def a_timer_and_a_sleeper_at_the_same_time(engine: Engine) -> object:
+    fired: list[int] = []
+    timer = threading.Timer(1, fired.append, (1,))
+
+    def cancel() -> None:
+        time.sleep(1)
+        timer.cancel()
+
+    engine.together(timer.start, cancel)
+    timer.join()
+    return fired
+
+
+def a_wait_that_times_out_while_it_ends(engine: Engine) -> object:
+    event = threading.Event()
+    results: list[bool] = []
+
+    def wait() -> None:
+        results.append(event.wait(1))
+
+    def wake() -> None:
+        time.sleep(1)
+        event.set()
+
+    engine.together(wait, wake)
+    return results
+
+
+def a_notification_at_the_deadline(engine: Engine) -> object:
+    condition = threading.Condition()
+    results: list[bool] = []
+
+    def wait() -> None:
+        with condition:
+            results.append(condition.wait(1))
+
+    def wake() -> None:
+        time.sleep(1)
+        with condition:
+            condition.notify()
+
+    engine.together(wait, wake)
+    return results
+
+
+def a_key_in_a_pattern(engine: Engine) -> object:
+    state = {"phase": "idle"}
+    starts: list[int] = []
+
+    def start() -> None:
+        match state:
+            case {"phase": "idle"}:
+                state["phase"] = "busy"
+                starts.append(1)
+
+    engine.together(start, start)
+    return starts
+
+
+@pytest.mark.parametrize(
+    ("body", "number"),
+    [
+        (appended_by_a_method_in_c, 2),
+        (a_timer_and_a_sleeper_at_the_same_time, 2),
+        (a_wait_that_times_out_while_it_ends, 2),
+        (a_notification_at_the_deadline, 2),
+        (a_key_in_a_pattern, 2),
+    ],
+)
+def test_it_misses_no_outcome(engine: Engine, body: Callable[[Engine], object], number: int) -> None:
+    walked = {str(value) for value in engine.passes(lambda: body(engine), strategy="random", interleavings=100)}
+    assert len(walked) == number
+    searched = engine.passes(lambda: body(engine), strategy="exhaustive", interleavings=100)
+    assert {str(value) for value in searched} == walked
+
+
 # --- exact numbers
 
 

@@ -1,0 +1,33 @@
+"""Who finds nothing in the weak dictionary fills it before anyone else can look."""
+
+import threading
+import weakref
+
+import pytest
+
+
+class Connection:
+    pass
+
+
+@pytest.mark.race
+def test_one_connection() -> None:
+    lock = threading.Lock()
+    cache: weakref.WeakValueDictionary[str, Connection] = weakref.WeakValueDictionary()
+    made: list[Connection] = []
+
+    def connect() -> None:
+        with lock:
+            connection = cache.get("db")
+            if connection is None:
+                connection = Connection()
+                made.append(connection)
+                cache["db"] = connection
+
+    threads = [threading.Thread(target=connect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(made) == 1
