@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event]) -> l
     # Who only waits for another thread's end is no part of how it came about.
     ends = [last[thread] for thread in stuck if thread in last and not last[thread].child]
     threads = {event.thread for event in ends}
-    held = {name for event in ends for name in event.holds}
+    held = {name for event in ends for name in event.holds} | _held(trace.events, threads)
     wanted = {event.resource or event.subject for event in ends if event.kind == "block"}
     together, shared = _touched_by_many(trace.events), trace.shared()
 
@@ -66,6 +67,15 @@ def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event]) -> l
         return BESIDE if event.identity in together and event.kind not in _NEVER_MORE else NOISE
 
     return [level(event) for event in trace.events]
+
+
+def _held(events: list[Event], threads: set[str]) -> set[str]:
+    """What the threads hold in the end: the last event of one that is about to take a second lock tells of neither."""
+    taken: Counter[tuple[str, str]] = Counter()
+    for event in events:
+        if event.thread in threads and event.resource and event.kind in ("acquire", "release"):
+            taken[event.thread, event.resource] += 1 if event.kind == "acquire" else -1
+    return {name for (_, name), times in taken.items() if times > 0}
 
 
 def _touched_by_many(events: list[Event]) -> set[int]:

@@ -342,6 +342,7 @@ class Explorer:
         self._failed = True
         if run.kind == "hang":
             return run
+        self._confirmation.under_gil = "reachable"  # nobody is switched away from anywhere
         recorded = self._confirmation.recorded(Serial(), run)
         return recorded if recorded.same_failure(run) else run
 

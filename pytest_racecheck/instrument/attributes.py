@@ -177,6 +177,11 @@ def is_new(cls: object, name: str) -> bool:
     return isinstance(cls, type) and name not in names_of_class(cls)
 
 
+def is_in_c(value: object) -> bool:
+    """Whether comparing, adding or testing ``value`` runs no code in Python, as far as the value itself goes."""
+    return value is not UNKNOWN and not _flags(type(value)) & _HEAP_TYPE
+
+
 def is_constant(value: object) -> bool:
     """Functions, classes and modules as the value of a module's attribute: names that nobody assigns again."""
     return issubclass(type(value), _CONSTANTS)

@@ -224,9 +224,10 @@ def contains(access: Access, container: Getter, key: Getter | None) -> Handler:
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
         variables = frame.f_locals
-        owner = container_of(container(frame, variables))
+        found = container(frame, variables)
+        owner = container_of(found)
         if owner is None:
-            return True
+            return not attributes.is_in_c(found)
         which = None
         if key is not None and isinstance(owner, dict | set):
             which = plain_key(owner, key(frame, variables), KEYED)
@@ -240,9 +241,10 @@ def whole(access: Access, operand: Getter) -> Handler:
     """All of a container is read: tests, unpacking."""
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
-        owner = container_of(operand(frame, frame.f_locals))
+        value = operand(frame, frame.f_locals)
+        owner = container_of(value)
         if owner is None:
-            return True
+            return not attributes.is_in_c(value)
         listener(access, owner, None, None)
         return None
 
@@ -254,13 +256,13 @@ def two_wholes(access: Access, left: Getter, right: Getter) -> Handler:
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
         variables = frame.f_locals
-        first = container_of(left(frame, variables))
-        second = container_of(right(frame, variables))
+        values = left(frame, variables), right(frame, variables)
+        first, second = map(container_of, values)
         if first is not None:
             listener(access, first, None, None)
         if second is not None and second is not first:
             listener(access, second, None, None)
-        return first is None
+        return not all(map(attributes.is_in_c, values))
 
     return handler
 

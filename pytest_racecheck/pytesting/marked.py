@@ -78,8 +78,13 @@ def replayed(
 ) -> dict[pytest.Item, Settings]:
     """``selected`` with the token of each test; the tests that a JSON report has none for are taken off ``items``.
 
-    UsageError when none of the tests of the report is among ``items``.
+    UsageError when none of the tests of the report is among ``items``, and when nobody would follow a token.
     """
+    if None in tokens and items and not selected:
+        raise pytest.UsageError(
+            f"--racecheck-replay: none of the selected tests has the marker {MARKER}; if the token is one of a test "
+            "without it, give the options of that run, too: --racecheck-all, --racecheck-threads"
+        )
     if not tokens or None in tokens:
         return selected
     chosen = {

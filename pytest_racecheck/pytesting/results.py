@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +50,7 @@ def _add_text(config: pytest.Config, report: pytest.TestReport, result: TestResu
     if config.pluginmanager.has_plugin("terminalreporter"):
         width = config.get_terminal_writer().fullwidth
     verbosity, encoding = config.get_verbosity(), _encoding()
+    result = replace(result, nodeid=_from_here(config, result.nodeid))  # for the command that replays it
     text = render_failure(result, width, verbosity, encoding)
     if not text:
         return
@@ -60,6 +62,13 @@ def _add_text(config: pytest.Config, report: pytest.TestReport, result: TestResu
         failure.toterminal = _Shown(failure, render_title(result, width, encoding), text, coloured)
     else:
         report.sections.append((SECTION, text))
+
+
+def _from_here(config: pytest.Config, nodeid: str) -> str:
+    """What a test is called on a command line in the folder that pytest was called in."""
+    path, colons, rest = nodeid.partition("::")
+    file = config.rootpath / path
+    return f"{os.path.relpath(file, config.invocation_params.dir)}{colons}{rest}" if file.exists() else nodeid
 
 
 class _Shown:

@@ -229,14 +229,20 @@ def _fold_loops(told: list[Entry], dots: str) -> list[Entry]:
 def _fold_effects(effects: list[str], dots: str) -> list[str]:
     """The same for a loop that is all in one line."""
     kept: list[str] = []
+    kinds = [each.partition(":")[0] for each in effects]
     at = 0
     while at < len(effects):
-        size, times = _loop_at(effects, at)
+        size, times = _loop_at(kinds, at)
         if times < _MANY_TIMES:
-            size, times = 1, 1
-        kept += effects[at : at + size]
-        kept += [f"{dots} {times - 1} times more"] if times > 1 else []
+            kept.append(effects[at])
+            at += 1
+            continue
+        first, last = effects[at : at + size], effects[at + size * (times - 1) : at + size * times]
         at += size * times
+        if first == last:
+            kept += [*first, f"{dots} {times - 1} times more"]
+        else:
+            kept += [*first, f"{dots} {times - 2} times more the like", *last]
     return kept
 
 

@@ -92,7 +92,7 @@ class _Section:
         # In a livelock, a thread that spins gives way again and again, which says nothing of how it came about.
         if failure.finding is not None or self._met_by_chance(failure) or failure.cause == LIVELOCK:
             return self.layout.paragraph(what, "title")
-        enough = _enough(len(failure.preemptions))
+        enough = _enough(len(failure.preemptions), self.result.first_failure == 0)
         if cells(f"{what}; {enough}") <= self.layout.width:
             return [line(f"{what}; {enough}", "title")]
         return self.layout.paragraph(f"{what};", "title") + self.layout.paragraph(f"  {enough}", "title")
@@ -132,6 +132,7 @@ class _Section:
             [] if failure.steps and not self.layout.verbose else self._preemptions(failure.preemptions),
             self._timeline(failure),
             render_clash(failure, self.layout),
+            self.layout.paragraph(UNDER_GIL[failure.under_gil], "heading"),
         ]
 
     def _hang(self, failure: Failure) -> list[list[Line]]:
@@ -268,7 +269,9 @@ def _what_failed(failure: Failure) -> str:
     return f"{message}{where}"
 
 
-def _enough(preemptions: int) -> str:
+def _enough(preemptions: int, is_serial: bool) -> str:
+    if is_serial:
+        return "needs no preemption and no other order"
     if preemptions == 0:
         return "no preemption is needed, only another order"
     return "1 preemption is enough" if preemptions == 1 else f"{preemptions} preemptions are enough"

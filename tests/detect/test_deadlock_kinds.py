@@ -122,6 +122,26 @@ def test_cycle_of_two_locks(pytester: pytest.Pytester) -> None:
     )
 
 
+def test_all_of_a_ring_are_in_the_story(pytester: pytest.Pytester) -> None:
+    session = Session(
+        pytester,
+        """
+        def take(first, second):
+            with first:
+                with second:
+                    pass
+
+        @pytest.mark.race
+        def test_it():
+            together(
+                lambda: take(lock_a, lock_b), lambda: take(lock_b, lock_c), lambda: take(lock_c, lock_a)
+            )
+        """,
+    )
+    told = {step["thread"]: step["resource"] for step in session.failure["steps"] if step["level"] == 0}
+    assert set(told) == {"T1", "T2", "T3"}
+
+
 def test_cycle_of_three_while_a_fourth_has_ended_and_a_fifth_waits(pytester: pytest.Pytester) -> None:
     session = Session(
         pytester,

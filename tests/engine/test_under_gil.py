@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_racecheck.engine.schedule import Choice, Schedule
+    from tests.conftest import Engine
 
 
 def run(kind: Any, schedule: Schedule = (), **more: Any) -> Run:
@@ -104,3 +105,72 @@ def test_a_schedule_that_can_not_be_followed_leaves_it_open() -> None:
             return followed
 
     assert search(Stubborn(CHOICES, lambda schedule: False)) == "unknown"
+
+
+# --- real programs
+
+
+class Account:
+    def __init__(self) -> None:
+        self.balance = 100
+        self.is_open = True
+
+
+class Euros(int):
+    def __ge__(self, other: int) -> bool:
+        return int(self) >= other
+
+
+def add(account: Account, amount: int) -> None:
+    account.balance = account.balance + amount
+
+
+def take(account: Account, amount: int) -> None:
+    if account.balance >= amount:
+        account.balance -= amount
+
+
+def take_unless_closed(account: Account, amount: int) -> None:
+    closed = not account.is_open
+    if not closed:
+        account.balance = account.balance - amount
+
+
+def take_with_a_call(account: Account, amount: int) -> None:
+    if account.balance >= amount:
+        whole = int(amount)
+        account.balance -= whole
+
+
+@pytest.mark.parametrize(
+    ("change", "amount", "answer"),
+    [
+        (add, 60, "unreachable"),
+        (take, 60, "unreachable"),
+        (take_unless_closed, 60, "unreachable"),
+        (take_with_a_call, 60, "reachable"),
+    ],
+)
+def test_operators_on_plain_values_are_no_place_to_switch(
+    engine: Engine, change: Callable[[Account, int], None], amount: int, answer: str
+) -> None:
+    def body() -> None:
+        account = Account()
+        before = account.balance
+        engine.together(lambda: change(account, amount), lambda: change(account, amount))
+        serial = Account()
+        change(serial, amount)
+        change(serial, amount)
+        assert account.balance == serial.balance, before
+
+    assert engine.explore(body, interleavings=200).failure.under_gil == answer
+
+
+def test_operators_in_python_are(engine: Engine) -> None:
+    def body() -> None:
+        account = Account()
+        account.balance = Euros(100)
+        engine.together(lambda: take(account, 60), lambda: take(account, 60))
+        assert account.balance >= 0
+
+    assert engine.explore(body, interleavings=200).failure.under_gil == "reachable"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 
 import pytest
 
@@ -88,3 +89,19 @@ def test_a_report_about_other_tests_is_a_usage_error(pytester: pytest.Pytester, 
     result = pytester.runpytest("-p", "racecheck", "--racecheck-replay=report.json", "test_other.py")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*the report has failures of *test_two*none of which is selected*"])
+
+
+def test_a_token_that_nobody_would_follow_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_unmarked(): pass")
+    run = pytester.runpytest("--racecheck-replay=rc1-eNqLNowFAAHTAOqoIC_t")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(["*--racecheck-replay: none of the selected tests has the marker race;*--racecheck-all*"])
+
+
+def test_the_command_holds_where_it_was_printed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytester.makeini("[pytest]")
+    folder = pytester.mkdir("sub")
+    (folder / "test_it.py").write_text(textwrap.dedent(PROGRAM))
+    monkeypatch.chdir(folder)
+    run = pytester.runpytest("-k", "test_two")
+    run.stdout.fnmatch_lines(["replay: pytest test_it.py::test_two --racecheck-replay=*"])
