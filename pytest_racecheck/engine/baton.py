@@ -16,7 +16,7 @@ from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.clock import TOLERANCE, Clock, Origin
 from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.external import External
-from pytest_racecheck.engine.thread import ControlledThread, Ready
+from pytest_racecheck.engine.thread import WORK, ControlledThread, Ready
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.observer import Observer
@@ -232,6 +232,8 @@ class Baton:
         self._turn += 1
         self._naps_in_a_row = 0
         chosen.turn = self._turn
+        chosen.stint = chosen.ops
+        chosen.tired = chosen.ops + WORK
         if self.external.threads:
             chosen.attention = True
         current.thread = chosen

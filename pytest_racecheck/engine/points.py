@@ -12,6 +12,7 @@ from pytest_racecheck.engine import older
 from pytest_racecheck.engine.baton import Baton, Hooks
 from pytest_racecheck.engine.clock import TICK, TOLERANCE, Origin
 from pytest_racecheck.engine.operation import MEMORY, POLL
+from pytest_racecheck.engine.thread import WORK
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.observer import Observer
@@ -35,6 +36,20 @@ NAPS_IN_A_ROW: Final = 20
 FUTILE: Final = 1_000_000
 LESS_FUTILE: Final = 20
 SLEEP: Final = 10
+
+
+#: What an operation of a thread that works on and on takes on the clock, in nanoseconds; slow enough that those who
+#: sleep in order to let others do their work first are not woken too early. And how many of them are enough for any
+#: sleep.
+OPERATION: Final = 250
+MOST_WORK: Final = 1_000_000
+
+#: After so many operations, one that works on and on gives way to others that could go on.
+LONG_STINT: Final = 100_000
+
+#: The clock goes by so many ticks at the most, as a power of two, with each look of one who does nothing but look: too
+#: little to be noticed by one who does other things in between, which can't be seen while there is no second thread.
+LOOKS_TAKE: Final = 8
 
 
 class Points(Baton):
@@ -72,6 +87,8 @@ class Points(Baton):
         me.resource = resource
         if me.attention and self._attend(me):
             return
+        if me.ops > me.tired:
+            self.work_takes_time(me)
         if len(self.ready) > 1 and not me.atomic and (me.switchable or kind not in MEMORY):
             chosen = self._pick(me)
             if chosen is not me:
@@ -86,6 +103,8 @@ class Points(Baton):
         me.resource = resource
         if me.attention:
             self._attend(me)
+        if me.ops > me.tired:
+            self.work_takes_time(me)
         if self.observer is not None:
             self.observer.operation(me, kind, resource)
 
@@ -113,6 +132,33 @@ class Points(Baton):
         self.preemptions += 1
         self.deviations.append((me.path, me.ops, chosen.path))
         self._switch(me, chosen, True)
+
+    def is_tired(self, me: ControlledThread) -> bool:
+        """Whether ``me`` has gone on for so long that the clock was asked, and others had their turn."""
+        if me.ops <= me.tired:
+            return False
+        self.work_takes_time(me)
+        return True
+
+    def work_takes_time(self, me: ControlledThread) -> None:
+        """``me`` has gone on for long: whoever sleeps meanwhile wakes up in the end, and others get their turn.
+
+        Only so does a loop end that works until another thread, which may sleep for a while, tells it to stop.
+        """
+        me.tired = me.ops + WORK
+        worked = me.ops - me.stint
+        if me.atomic or me.unwinding or self.stuck is not None:
+            return
+        deadline = self.clock.next_deadline()
+        if deadline is not None and worked * OPERATION >= min(deadline - self.clock.now, MOST_WORK * OPERATION):
+            self.clock.now = max(self.clock.now, deadline)
+            self._expire(deadline + TOLERANCE)
+        elif worked < LONG_STINT:
+            return
+        me.stint = me.ops
+        if len(self.ready) > 1:
+            self.strategy.gave_way(me)
+            self._preempt(me, min((thread for thread in self.ready if thread is not me), key=_turn))
 
     # ------------------------------------------------------------------ time, and looks that change nothing
 
@@ -160,9 +206,8 @@ class Points(Baton):
             if me.idle > self.patience and self.external.count:
                 self.external.wait(self.clock.next_deadline())
                 self._expire(clock.now)
-            elif me.idle > self.patience:
-                # Alone with the clock: 1 us, 2 us, 4 us, ... so that a busy wait of a minute takes a few dozen looks.
-                clock.now += TICK << min((me.idle - self.patience) // POLL, 30)
+            elif me.idle > SERIAL_PATIENCE:
+                clock.now += TICK << min((me.idle - SERIAL_PATIENCE) // POLL, LOOKS_TAKE)  # alone with the clock
                 self._expire(clock.now)
             elif self._all_poll():
                 clock.now += TICK << min(me.naps, 30)

@@ -212,8 +212,9 @@ class Runner:
     def _judge(self, scheduler: Scheduler, error: BaseException | None) -> Run:
         kind: Kind = "passed"
         thread = "main"
-        if scheduler.stuck == "hang":
-            kind = "hang"
+        if scheduler.stuck in ("hang", "livelock"):
+            # Others, daemons mostly, may have gone on while some are blocked for good.
+            kind = "deadlock" if self._is_deadlocked(scheduler) else scheduler.stuck
         elif scheduler.failures:
             # What an exception in a thread leads to elsewhere (a wait that never ends, say) is its consequence.
             culprit, error = scheduler.failures[0]
@@ -222,8 +223,6 @@ class Runner:
             error.__traceback__ = _without_ours(error.__traceback__)
         elif scheduler.stuck == "deadlock":
             kind = "deadlock"
-        elif scheduler.stuck == "livelock":
-            kind = "livelock"
         elif scheduler.stuck == "limit":
             kind = "limit"
         elif error is not None:

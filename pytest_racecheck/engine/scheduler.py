@@ -138,7 +138,7 @@ class Scheduler(Points):
         me.kind = kind
         me.resource = resource
         me.limit = timeout
-        calm = not (me.attention and self._attend(me))
+        calm = not (me.attention and self._attend(me)) and not self.is_tired(me)
         if is_point and calm and len(self.ready) > 1 and not me.atomic and resource.is_free():
             chosen = self._pick(me)
             if chosen is not me and timeout is not None:

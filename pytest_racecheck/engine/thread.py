@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import real
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.memory import Location
     from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.scheduler import Scheduler
+
+
+#: After so many operations of one thread, time may have passed for others, too.
+WORK: Final = 20_000
 
 
 class ControlledThread:
@@ -51,8 +55,10 @@ class ControlledThread:
         "scheduler",
         "slot",
         "state_hash",
+        "stint",
         "switchable",
         "thread",
+        "tired",
         "turn",
         "unwinding",
         "vain",
@@ -104,6 +110,9 @@ class ControlledThread:
         self.unwinding = 0
         #: When it last got the baton, in hand-overs since the run began.
         self.turn = 0
+        #: The number of its operation with which it got the baton, and of the one at which the clock is to be asked.
+        self.stint = 0
+        self.tired = WORK
         #: How long it has gone on without doing anything that another thread could notice (see scheduler).
         self.idle = 0
         #: How often it has slept since it last did anything like that.

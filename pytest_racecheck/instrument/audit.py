@@ -9,6 +9,7 @@ nothing else.
 from __future__ import annotations
 
 import builtins
+import functools
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_racecheck.instrument.attributes import find
 from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
 from pytest_racecheck.instrument.effects import EFFECTS, VIEWS, effect_of
 from pytest_racecheck.instrument.registry import wanted
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
 _LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _TRUSTED: Final = frozenset(
     {
-        *("threading", "queue", "contextlib", "functools", "types", "typing", "abc", "enum"),
-        *("posixpath", "genericpath", "os", "pathlib", "bisect", "heapq", "operator", "dataclasses", "traceback"),
+        *("threading", "queue", "contextlib", "types", "typing", "abc", "enum"),
+        *("posixpath", "genericpath", "os", "pathlib", "bisect", "heapq", "operator", "traceback"),
         *("concurrent", "_collections_abc", "__future__", "numbers", "fractions", "decimal", "keyword"),
     }
 )
@@ -78,6 +80,8 @@ class Audit:
 
     def called(self, caller: CodeType, line: int, function: object, *, is_told: bool) -> None:
         """``caller``, which is instrumented, calls ``function``. ``is_told``: what it does to a container is seen."""
+        if isinstance(function, functools.partial):
+            function = function.func
         if isinstance(function, types.MethodType):
             function = function.__func__
         if isinstance(function, types.FunctionType):
@@ -92,6 +96,11 @@ class Audit:
             known = known and (is_told or function.__name__ in caller.co_names or not _has_effect(function))
             if not known or (function is print and self._is_output_seen(caller)):
                 self._note(caller, line, function.__qualname__)
+        elif not isinstance(function, type):
+            # What calls for it is in Python, and seen, unless it is made in C, like what `lru_cache` makes.
+            call = find(type(function), "__call__")[0]
+            if not isinstance(call, types.FunctionType):
+                self._note(caller, line, f"an object of type {type(function).__qualname__}")
 
     def _is_output_seen(self, caller: CodeType) -> bool:
         """Whether the test may look at what ``caller`` prints: in a stream of its own, or by way of `capsys`."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import array
 import gc
 import itertools
+import os
 import types
-from collections import OrderedDict, defaultdict, deque
+from collections import ChainMap, OrderedDict, UserDict, UserList, defaultdict, deque
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from pytest_racecheck.engine.operation import UNKNOWN
-from pytest_racecheck.instrument.attributes import find, kinds, one_of, remembered
+from pytest_racecheck.instrument.attributes import find, kinds, mro_of, one_of, remembered
 
 _MUTABLE: Final = (list, dict, set, deque, bytearray, array.array)
 _IN_C: Final = (types.WrapperDescriptorType, types.MethodDescriptorType)
 _LISTLIKE: Final = (list, deque, bytearray, array.array)
-_IMMUTABLE: Final = (str, bytes, tuple, range, frozenset, int, float, types.MappingProxyType, memoryview, type)
+_IMMUTABLE: Final = (str, bytes, tuple, range, frozenset, int, float, types.MappingProxyType, type)
+#: Containers in Python, in code that is not instrumented: what one of their methods does counts as one step.
+_IN_LIBRARY: Final[tuple[type, ...]] = (UserDict, UserList, ChainMap, type(os.environ))
 
 
 def _looked_through() -> frozenset[type]:
@@ -53,11 +57,14 @@ WHOLE: Final = 4  #: items can't be told apart
 def _category(cls: type) -> int:
     if one_of(cls, _LOOKS_INTO):
         return LOOKS_INTO
-    return CONTAINER if issubclass(cls, _MUTABLE) else NOT_SEEN_INTO
+    return CONTAINER if issubclass(cls, (*_MUTABLE, *_IN_LIBRARY)) else NOT_SEEN_INTO
 
 
 def _items(cls: type, method: str) -> int:
-    if issubclass(cls, _IMMUTABLE) or type(find(cls, method)[0]) not in _IN_C:
+    function, index = find(cls, method)
+    if index >= 0 and mro_of(cls)[index] in _IN_LIBRARY:
+        return KEYED if issubclass(cls, Mapping) else WHOLE
+    if issubclass(cls, _IMMUTABLE) or type(function) not in _IN_C:
         return NO_ITEMS
     if issubclass(cls, defaultdict) and method == "__getitem__":
         return DEFAULTING

@@ -122,6 +122,29 @@ def test_cycle_of_two_locks(pytester: pytest.Pytester) -> None:
     )
 
 
+def test_a_daemon_that_goes_on_hides_no_cycle(pytester: pytest.Pytester) -> None:
+    session = Session(
+        pytester,
+        """
+        import time
+
+        def take(first, second):
+            with first:
+                with second:
+                    pass
+
+        @pytest.mark.race
+        def test_it():
+            def beat():
+                while True:
+                    time.sleep(1)
+            threading.Thread(target=beat, daemon=True).start()
+            together(lambda: take(lock_a, lock_b), lambda: take(lock_b, lock_a))
+        """,
+    )
+    assert session.failure["cause"] == "lock-order cycle"
+
+
 def test_all_of_a_ring_are_in_the_story(pytester: pytest.Pytester) -> None:
     session = Session(
         pytester,

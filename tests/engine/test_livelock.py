@@ -36,7 +36,7 @@ def lost_flag(engine: Engine) -> None:
 
 
 def test_how_it_came_about_is_told_and_can_be_replayed(engine: Engine) -> None:
-    found = engine.explore(lambda: lost_flag(engine), interleavings=200)
+    found = engine.explore(lambda: lost_flag(engine), interleavings=200, timeout=60.0)
     failure = found.failure
     assert (found.verdict, failure.kind, failure.cause) == ("hang", "hang", "livelock")
     assert failure.message.startswith("T1 polls in lost_flag.<locals>.wait (test_livelock.py:")
@@ -45,7 +45,7 @@ def test_how_it_came_about_is_told_and_can_be_replayed(engine: Engine) -> None:
     assert [(thread.id, thread.state) for thread in failure.threads] == [("main", "blocked"), ("T1", "polls")]
     assert (failure.reproduced, len(failure.preemptions)) == ((10, 10), 1)
     assert [step.resource for step in failure.steps if step.operation == "write"].count("shared.count") == 2
-    again = engine.explore(lambda: lost_flag(engine), replay=failure.token)
+    again = engine.explore(lambda: lost_flag(engine), replay=failure.token, timeout=60.0)
     assert (again.verdict, again.failure.message) == ("hang", failure.message)
 
 

@@ -237,6 +237,40 @@ def test_polling_comes_to_an_end(engine: Engine, poll: Poll, strategy: str) -> N
     engine.passes(lambda: poll(engine), strategy=strategy, interleavings=8)
 
 
+@pytest.mark.parametrize("strategy", ["random", "auto"])
+def test_work_until_one_who_sleeps_says_stop(engine: Engine, strategy: str) -> None:
+    class Shared:
+        stop = False
+        done = 0
+
+    def body() -> None:
+        Shared.stop, Shared.done = False, 0
+
+        def work() -> None:
+            while not Shared.stop:
+                Shared.done += 1
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.01)
+        Shared.stop = True
+        thread.join()
+
+    engine.passes(body, strategy=strategy, interleavings=4, timeout=60.0)
+
+
+def test_a_deadline_that_work_is_far_from(engine: Engine) -> None:
+    def body() -> None:
+        done: list[int] = []
+        deadline = time.monotonic() + 60
+        while len(done) < 300:
+            done.append(1)
+            assert time.monotonic() < deadline
+        engine.together(lambda: done.append(2))
+
+    engine.passes(body, strategy="random", interleavings=3)
+
+
 def test_two_threads_that_wait_for_each_other_in_turns_of_sleep(engine: Engine) -> None:
     def body() -> None:
         here: list[str] = []

@@ -134,7 +134,7 @@ def test_examples_shrink_and_schedules_too(pytester: pytest.Pytester, results: C
     race = found["test_race"]
     assert race["requested"] == 2000
     assert race["first_failure"] == race["interleavings"] - 1
-    assert race["failure"]["under_gil"] == "reachable"
+    assert race["failure"]["under_gil"] == "unreachable"
     # What Hypothesis keeps of the example and the token together are that run.
     token = race["failure"]["token"]
     again = pytester.runpytest(*PLUGIN, "-k", "test_race", f"--racecheck-replay={token}")
