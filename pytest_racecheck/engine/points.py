@@ -45,7 +45,7 @@ OPERATION: Final = 250
 MOST_WORK: Final = 1_000_000
 
 #: After so many operations, one that works on and on gives way to others that could go on.
-LONG_STINT: Final = 100_000
+LONG_STINT: Final = 1_000_000
 
 #: The clock goes by so many ticks at the most, as a power of two, with each look of one who does nothing but look: too
 #: little to be noticed by one who does other things in between, which can't be seen while there is no second thread.

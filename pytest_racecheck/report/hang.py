@@ -62,7 +62,11 @@ def _stack(stack: list[Frame], layout: Layout, indent: str) -> list[Line]:
 
 
 def _process(process: ProcessReport, layout: Layout) -> list[Line]:
-    head = f"process {process.pid}: {clean(process.command)}"
+    program, space, arguments = clean(process.command).partition(" ")
+    if not layout.verbose:
+        # What it was told to do says more than where the interpreter lies, and there is one line for both.
+        program = program.rpartition("/")[2]
+    head = f"process {process.pid}: {program}{space}{arguments}"
     found = layout.paragraph(head, "thread", "    ") if layout.verbose else [layout.fitted(line(head, "thread"))]
     for thread in process.threads:
         found += _thread(thread, layout, "  ")
