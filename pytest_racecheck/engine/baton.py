@@ -234,6 +234,7 @@ class Baton:
         chosen.turn = self._turn
         chosen.stint = chosen.ops
         chosen.tired = chosen.ops + WORK
+        chosen.spent = False
         if self.external.threads:
             chosen.attention = True
         current.thread = chosen

@@ -37,7 +37,6 @@ FUTILE: Final = 1_000_000
 LESS_FUTILE: Final = 20
 SLEEP: Final = 10
 
-
 #: What an operation of a thread that works on and on takes on the clock, in nanoseconds; slow enough that those who
 #: sleep in order to let others do their work first are not woken too early. And how many of them are enough for any
 #: sleep.
@@ -105,18 +104,23 @@ class Points(Baton):
             self._attend(me)
         if me.ops > me.tired:
             self.work_takes_time(me)
+            if me.spent and len(self.ready) > 1 and not me.atomic and (me.switchable or kind not in MEMORY):
+                self._preempt(me, self._pick(me))
         if self.observer is not None:
             self.observer.operation(me, kind, resource)
 
     def _pick(self, me: ControlledThread) -> ControlledThread:
         """Who goes on, with ``me`` and others enabled: what the strategy prefers, unless fairness asks for another."""
         self._count()
-        if me.idle <= self.patience:
+        if me.spent:
+            me.spent = False
+        elif me.idle <= self.patience:
             return self.strategy.choose(self.ready, me, True)
-        me.vain += me.idle
-        me.idle = 0
-        self.in_vain(me, 0)
-        me.naps += 1
+        else:
+            me.vain += me.idle
+            me.idle = 0
+            self.in_vain(me, 0)
+            me.naps += 1
         self.strategy.gave_way(me)
         return min((thread for thread in self.ready if thread is not me), key=_turn)
 
@@ -132,13 +136,6 @@ class Points(Baton):
         self.preemptions += 1
         self.deviations.append((me.path, me.ops, chosen.path))
         self._switch(me, chosen, True)
-
-    def is_tired(self, me: ControlledThread) -> bool:
-        """Whether ``me`` has gone on for so long that the clock was asked, and others had their turn."""
-        if me.ops <= me.tired:
-            return False
-        self.work_takes_time(me)
-        return True
 
     def work_takes_time(self, me: ControlledThread) -> None:
         """``me`` has gone on for long: whoever sleeps meanwhile wakes up in the end, and others get their turn.
@@ -156,9 +153,7 @@ class Points(Baton):
         elif worked < LONG_STINT:
             return
         me.stint = me.ops
-        if len(self.ready) > 1:
-            self.strategy.gave_way(me)
-            self._preempt(me, min((thread for thread in self.ready if thread is not me), key=_turn))
+        me.spent = True
 
     # ------------------------------------------------------------------ time, and looks that change nothing
 

@@ -138,7 +138,9 @@ class Scheduler(Points):
         me.kind = kind
         me.resource = resource
         me.limit = timeout
-        calm = not (me.attention and self._attend(me)) and not self.is_tired(me)
+        calm = not (me.attention and self._attend(me))
+        if me.ops > me.tired:
+            self.work_takes_time(me)
         if is_point and calm and len(self.ready) > 1 and not me.atomic and resource.is_free():
             chosen = self._pick(me)
             if chosen is not me and timeout is not None:
@@ -160,22 +162,27 @@ class Scheduler(Points):
                     self.looked(me, POLL)
                     return False
                 self.clock.add(me, self.clock.now + timeout)
-            me.ops += 1  # a choice of its own, after the one before the attempt
-            if self.observer is not None:
-                self.observer.operation(me, "block", resource)
-            me.waits = resource
-            resource.waiters.append(me)
-            try:
-                self._block(me)
-            finally:
-                resource.waiters.remove(me)
-                me.waits = None
-                me.deadline = None
-            free = resource.is_free()
-            if not free:
-                self.in_vain(me, SLEEP)
+            free = self._wait_for(me, resource)
         if self.observer is not None:
             self.observer.operation(me, kind if free else "timeout", resource)
+        return free
+
+    def _wait_for(self, me: ControlledThread, resource: Waitable) -> bool:
+        """Blocks until ``resource`` is free or the deadline of ``me`` is over. Returns whether it is free."""
+        me.ops += 1  # a choice of its own, after the one before the attempt
+        if self.observer is not None:
+            self.observer.operation(me, "block", resource)
+        me.waits = resource
+        resource.waiters.append(me)
+        try:
+            self._block(me)
+        finally:
+            resource.waiters.remove(me)
+            me.waits = None
+            me.deadline = None
+        free = resource.is_free()
+        if not free:
+            self.in_vain(me, SLEEP)
         return free
 
     def join(self, me: ControlledThread, target: ControlledThread, timeout: int | None) -> bool:

@@ -54,6 +54,7 @@ class ControlledThread:
         "resource",
         "scheduler",
         "slot",
+        "spent",
         "state_hash",
         "stint",
         "switchable",
@@ -113,6 +114,8 @@ class ControlledThread:
         #: The number of its operation with which it got the baton, and of the one at which the clock is to be asked.
         self.stint = 0
         self.tired = WORK
+        #: It has worked on for so long that it gives way at its next scheduling point.
+        self.spent = False
         #: How long it has gone on without doing anything that another thread could notice (see scheduler).
         self.idle = 0
         #: How often it has slept since it last did anything like that.

@@ -43,6 +43,9 @@ WHAT_TO_DO: Final = {
     ],
 }
 
+_GAVE_WAY: Final = (
+    "fails in the serial schedule, where threads give way only when they block, and when they poll or work on and on"
+)
 
 #: For a test that is not explored.
 _LONGER: Final = "If the test only needs longer: the ini option racecheck_hang_timeout, in seconds."
@@ -82,6 +85,8 @@ class _Section:
         if failure.kind == "serial-failure" and failure.finding is not None:
             return self.layout.paragraph(f"serial-failure: {first_line(failure.message)}", "title")
         if failure.kind == "serial-failure":
+            if failure.preemptions:
+                return self.layout.paragraph(f"serial-failure: {_GAVE_WAY}", "title")
             return [line("serial-failure: fails without any preemption: not a race", "title")]
         if failure.kind == "race":
             what = f"race: {_what_failed(failure)}"

@@ -31,7 +31,7 @@ class Strategy(Protocol):
         """``thread`` is about to sleep: True lets the clock jump and the thread go on, although others could run."""
 
     def gave_way(self, thread: ControlledThread) -> None:
-        """``thread`` only polls: another one goes on now, and should for a while."""
+        """``thread`` only polls, or works on and on: another one goes on now, and should for a while."""
 
     def end(self, points: int) -> None:
         """The interleaving is over, after ``points`` choices."""

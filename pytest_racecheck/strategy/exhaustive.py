@@ -233,7 +233,7 @@ class Exhaustive:
         """The scheduler switches by itself: no choice of the search."""
         self._watch.choice = -1
         self._watch.polls = True
-        self._watch.gaps.add(f"{thread.label} only polls, and there is no end to how often it may")
+        self._watch.gaps.add(f"{thread.label} only polls, or works on and on: there is no end to how often it may")
 
     def end(self, points: int) -> None:
         """Plans a run for each race of this one that is not covered yet."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_racecheck.report.text import render_failure
+
 if TYPE_CHECKING:
     from tests.conftest import Engine
 
@@ -257,6 +259,23 @@ def test_work_until_one_who_sleeps_says_stop(engine: Engine, strategy: str) -> N
         thread.join()
 
     engine.passes(body, strategy=strategy, interleavings=4, timeout=60.0)
+
+
+def test_a_serial_failure_does_not_claim_that_nobody_was_preempted(engine: Engine) -> None:
+    stop: list[int] = []
+
+    def work() -> None:
+        while not stop:
+            pass
+
+    def body() -> None:
+        stop.clear()
+        engine.together(work, lambda: (time.sleep(0.01), stop.append(1)))
+        raise AssertionError
+
+    explored = engine.explore(body)
+    assert explored.verdict == "serial-failure"
+    assert "fails in the serial schedule, where" in render_failure(explored.result, 120)
 
 
 def test_a_deadline_that_work_is_far_from(engine: Engine) -> None:
