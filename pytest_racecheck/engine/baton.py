@@ -92,6 +92,8 @@ class Baton:
         self._excepthook = threading.excepthook
         self._turn = 0
         self._naps_in_a_row = 0
+        #: How many operations the threads have done together, up to those that are not counted yet (see `WORK`).
+        self._work = 0
         self._draining = False
         self._drain_budget = 0
         self._ended: list[threading.Thread] = []
@@ -151,6 +153,8 @@ class Baton:
         """Parks ``me``, which can't go on, until somebody enables and schedules it."""
         if me.unwinding:
             raise Unwind
+        if me.deadline is not None:
+            me.asleep_since = self._work + WORK - (me.tired - me.ops)
         self.disable(me)
         try:
             chosen = self._next(me, default)
@@ -233,7 +237,9 @@ class Baton:
         self._naps_in_a_row = 0
         chosen.turn = self._turn
         chosen.stint = chosen.ops
-        chosen.tired = chosen.ops + WORK
+        last = current.thread
+        # What is left until the clock is asked is left to all of them together.
+        chosen.tired = chosen.ops + (WORK if last is None else last.tired - last.ops)
         chosen.spent = False
         if self.external.threads:
             chosen.attention = True

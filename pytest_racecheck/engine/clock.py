@@ -59,12 +59,17 @@ class Clock:
                 thread.deadline = None
                 yield thread
 
-    def next_deadline(self) -> int | None:
-        """The earliest deadline that still counts, None when no thread waits for the clock."""
+    def next(self) -> tuple[ControlledThread, int] | tuple[None, int]:
+        """The thread whose deadline is the earliest that still counts, and that deadline; None when there is none."""
         heap = self._heap
         while heap:
             deadline, _, thread = heap[0]
             if thread.deadline == deadline:
-                return deadline
+                return thread, deadline
             heappop(heap)
-        return None
+        return None, 0
+
+    def next_deadline(self) -> int | None:
+        """The earliest deadline that still counts, None when no thread waits for the clock."""
+        thread, deadline = self.next()
+        return None if thread is None else deadline

@@ -148,15 +148,21 @@ class External:
         clock = self._scheduler.clock
         pending = self.pending
         rest = SLICE if deadline is None else max(0.0, (deadline - clock.now) / 1e9)
-        if deadline is not None and not self.threads and self._is_closed():
+        if deadline is not None and self.is_closed():
             grace = (
                 0.0 if all(what.is_prompt() for what in pending) else max(LEAST_GRACE, min(rest * GRACE, MOST_GRACE))
             )
             if not self._mind(pending, min(rest, grace)):
                 clock.now = max(clock.now, deadline)
             return
+        self.pass_time(deadline)
+
+    def pass_time(self, deadline: int | None) -> None:
+        """Waits in real time, until the next ``deadline`` at the most, or for one slice."""
+        clock = self._scheduler.clock
+        rest = SLICE if deadline is None else max(0.0, (deadline - clock.now) / 1e9)
         began = real.monotonic_ns()
-        self._mind(pending, min(rest, SLICE))
+        self._mind(self.pending, min(rest, SLICE))
         clock.now += real.monotonic_ns() - began
 
     def _mind(self, pending: list[Waiting], seconds: float) -> bool:
@@ -184,9 +190,11 @@ class External:
         finally:
             self.minding = False
 
-    def _is_closed(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether nothing but the threads of this run can end any of the waits: no other process, no other thread."""
-        return not any(what.is_open() for what in self.pending) and not waiting.children() and not self._outsiders()
+        if self.threads or any(what.is_open() for what in self.pending):
+            return False
+        return not waiting.children() and not self._outsiders()
 
     @property
     def is_time_real(self) -> bool:

@@ -6,12 +6,14 @@ but for fairness.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.engine import older
+from pytest_racecheck.engine import current, older
 from pytest_racecheck.engine.baton import Baton, Hooks
 from pytest_racecheck.engine.clock import TICK, TOLERANCE, Origin
 from pytest_racecheck.engine.operation import MEMORY, POLL
+from pytest_racecheck.engine.spinning import came_round
 from pytest_racecheck.engine.thread import WORK
 
 if TYPE_CHECKING:
@@ -37,18 +39,25 @@ FUTILE: Final = 1_000_000
 LESS_FUTILE: Final = 20
 SLEEP: Final = 10
 
-#: What an operation of a thread that works on and on takes on the clock, in nanoseconds; slow enough that those who
+#: What an operation of threads that work on and on takes on the clock, in nanoseconds; slow enough that those who
 #: sleep in order to let others do their work first are not woken too early. And how many of them are enough for any
-#: sleep.
+#: sleep, and for any wait with a time-out that is as short as this (in nanoseconds).
 OPERATION: Final = 250
 MOST_WORK: Final = 1_000_000
+SHORT_WAIT: Final = 1_000_000_000
 
 #: After so many operations, one that works on and on gives way to others that could go on.
 LONG_STINT: Final = 1_000_000
 
-#: The clock goes by so many ticks at the most, as a power of two, with each look of one who does nothing but look: too
-#: little to be noticed by one who does other things in between, which can't be seen while there is no second thread.
+#: The clock goes by so many ticks at the most, as a power of two, with each look of one who does nothing but look.
+JUMP: Final = 30
+
+#: The same where that is not certain, as while there is no second thread: too little to be noticed by one who does
+#: other things in between.
 LOOKS_TAKE: Final = 8
+
+#: The same where each look comes after a call of the system, which takes some time of its own.
+CALLS_TAKE: Final = 4
 
 
 class Points(Baton):
@@ -120,7 +129,8 @@ class Points(Baton):
             me.vain += me.idle
             me.idle = 0
             self.in_vain(me, 0)
-            me.naps += 1
+            if me.naps > NAPS:
+                me.naps += 1
         self.strategy.gave_way(me)
         return min((thread for thread in self.ready if thread is not me), key=_turn)
 
@@ -143,17 +153,25 @@ class Points(Baton):
         Only so does a loop end that works until another thread, which may sleep for a while, tells it to stop.
         """
         me.tired = me.ops + WORK
-        worked = me.ops - me.stint
+        self._work += WORK
         if me.atomic or me.unwinding or self.stuck is not None:
             return
-        deadline = self.clock.next_deadline()
-        if deadline is not None and worked * OPERATION >= min(deadline - self.clock.now, MOST_WORK * OPERATION):
+        sleeper, deadline = self.clock.next()
+        if sleeper is not None and self._has_slept(sleeper, deadline):
             self.clock.now = max(self.clock.now, deadline)
             self._expire(deadline + TOLERANCE)
-        elif worked < LONG_STINT:
+        elif me.ops - me.stint < LONG_STINT:
             return
         me.stint = me.ops
         me.spent = True
+
+    def _has_slept(self, sleeper: ControlledThread, deadline: int) -> bool:
+        """Whether others have done so much meanwhile that its time is up."""
+        rest = deadline - self.clock.now
+        worked = self._work - sleeper.asleep_since
+        # A long time-out is there for when things go wrong: work has to take all of that time.
+        wakes_anyway = worked >= MOST_WORK and (rest <= SHORT_WAIT or _sleeps(sleeper))
+        return wakes_anyway or worked * OPERATION >= rest
 
     # ------------------------------------------------------------------ time, and looks that change nothing
 
@@ -170,12 +188,12 @@ class Points(Baton):
             return
         if self.observer is not None:
             self.observer.operation(me, "sleep", duration)
+        me.naps += 1
         self.in_vain(me, SLEEP)
         clock = self.clock
         deadline = clock.now + duration
         lasts = self.external.is_time_real
         if lasts or (not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None)):
-            me.naps += 1
             self._naps_in_a_row += 1
             patient = self._naps and not lasts and me.naps <= NAPS and self._naps_in_a_row <= NAPS_IN_A_ROW
             if not (patient and self.strategy.naps(me)):
@@ -191,21 +209,27 @@ class Points(Baton):
     def read_clock(self, me: ControlledThread) -> int:
         """Nanoseconds since the run began; every look takes a tick, and one that waits for the clock makes it run."""
         clock = self.clock
+        if me.kind == "file":  # calls the system in between: no loop that does nothing but look
+            me.idle = min(me.idle, SERIAL_PATIENCE + CALLS_TAKE * POLL)
         me.vain = -me.idle - POLL  # nothing of all that
         if self.observer is not None:
             self.observer.clock_read(me)
         me.idle += POLL
         if me.idle > 3 * POLL:
             # Looks again and again: this may be a loop that waits for another thread until its time is up.
+            if me.naps <= NAPS and came_round(me, me.idle):
+                me.naps += 1
             self.point(me, "read", clock)
-            if me.idle > self.patience and self.external.count:
-                self.external.wait(self.clock.next_deadline())
+            if me.idle > self.patience and self.external.count and not self.external.is_closed():
+                self.external.pass_time(self.clock.next_deadline())
                 self._expire(clock.now)
             elif me.idle > SERIAL_PATIENCE:
-                clock.now += TICK << min((me.idle - SERIAL_PATIENCE) // POLL, LOOKS_TAKE)  # alone with the clock
+                # Alone with the clock.
+                most = JUMP if current.concurrent and me.naps > NAPS else LOOKS_TAKE
+                clock.now += TICK << min((me.idle - SERIAL_PATIENCE) // POLL, most)
                 self._expire(clock.now)
-            elif self._all_poll():
-                clock.now += TICK << min(me.naps, 30)
+            elif self._all_wait():
+                clock.now += TICK << min(me.naps, JUMP)
                 self._expire(clock.now)
         else:
             me.ops += 1
@@ -220,16 +244,24 @@ class Points(Baton):
         me.idle += weight
         if weight != 1:
             me.vain += SLEEP - weight
-        if me.idle > self.patience and (len(self.ready) == 1 or self._all_poll()):
-            deadline = self.clock.next_deadline()
-            if self.external.count:
-                self.external.wait(deadline)
-                self._expire(self.clock.now)
-            elif deadline is not None:
-                self.clock.now = max(self.clock.now, deadline)
-                self._expire(self.clock.now + TOLERANCE)
-            elif len(self.ready) == 1:
-                self.in_vain(me, 0)  # alone, it never gives way
+        if me.idle > self.patience and me.vain + me.idle > PATIENCE:
+            self._looks_on(me)
+
+    def _looks_on(self, me: ControlledThread) -> None:
+        """``me`` has done nothing but look for long. Time passes if it, and all who could go on, only wait."""
+        if me.naps <= NAPS and came_round(me, me.vain + me.idle):
+            me.naps += 1
+        if not self._all_wait() or any(thread.vain + thread.idle <= PATIENCE for thread in self.ready):
+            return
+        deadline = self.clock.next_deadline()
+        if self.external.count:
+            self.external.wait(deadline)
+            self._expire(self.clock.now)
+        elif deadline is not None:
+            self.clock.now = max(self.clock.now, deadline)
+            self._expire(self.clock.now + TOLERANCE)
+        elif len(self.ready) == 1:
+            self.in_vain(me, 0)  # alone, it never gives way
 
     def in_vain(self, me: ControlledThread, weight: int) -> None:
         """``me`` did something that changed nothing for anybody. Gives the run up if nobody will do anything else."""
@@ -243,13 +275,17 @@ class Points(Baton):
             return False
         for thread in self.threads:
             is_blocked = thread.slot < 0 and thread.deadline is None
-            if not (thread.ended or is_blocked or thread.vain + thread.idle > least):
+            if not (thread.ended or is_blocked or (thread.naps > NAPS and thread.vain + thread.idle > least)):
                 return False
         return True
 
-    def _all_poll(self) -> bool:
-        """Whether every enabled thread has given way more than once and done nothing since that others could notice."""
+    def _all_wait(self) -> bool:
+        """Whether every enabled thread was seen to wait, more than once, since it last did what others could notice."""
         return all(thread.naps > NAPS for thread in self.ready)
+
+
+def _sleeps(thread: ControlledThread) -> bool:
+    return thread.kind == "sleep" or isinstance(thread.thread, threading.Timer)
 
 
 def _turn(thread: ControlledThread) -> int:

@@ -41,7 +41,7 @@ class Scheduler(Points):
         child.state_hash = me.state_hash = hash((me.state_hash, me.children))
         if self.observer is not None:
             self.observer.started(me, child)
-        me.idle = 0
+        me.idle = me.naps = me.vain = 0
         me.quiet += 1
         try:
             result = start(child)
@@ -180,8 +180,11 @@ class Scheduler(Points):
             resource.waiters.remove(me)
             me.waits = None
             me.deadline = None
+        me.vain += me.idle
+        me.idle = 0
         free = resource.is_free()
         if not free:
+            me.naps += 1
             self.in_vain(me, SLEEP)
         return free
 

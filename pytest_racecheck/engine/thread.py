@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.memory import Location
     from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.scheduler import Scheduler
+    from pytest_racecheck.engine.spinning import Moment
 
 
 #: After so many operations of one thread, time may have passed for others, too.
@@ -27,6 +28,7 @@ class ControlledThread:
 
     __slots__ = (
         "also",
+        "asleep_since",
         "atomic",
         "attention",
         "children",
@@ -44,6 +46,7 @@ class ControlledThread:
         "kind",
         "limit",
         "location",
+        "moment",
         "name",
         "naps",
         "native_id",
@@ -93,6 +96,8 @@ class ControlledThread:
         #: The resource, when it is blocked on one or parked right before taking it.
         self.waits: Any = None
         self.deadline: int | None = None
+        #: How many operations all threads had done in this run when it began to wait for its deadline.
+        self.asleep_since = 0
         #: How long it would have waited at the most for what it took last, in nanoseconds; None: for good.
         self.limit: int | None = None
         #: Stand-in locks that it holds, each with the site where it took it (None unless the run is recorded).
@@ -118,10 +123,13 @@ class ControlledThread:
         self.spent = False
         #: How long it has gone on without doing anything that another thread could notice (see scheduler).
         self.idle = 0
-        #: How often it has slept since it last did anything like that.
+        #: How often it has slept since it last did anything like that, waited until its time was up, or was seen to
+        #: only wait.
         self.naps = 0
         #: Together with ``idle``: what all its looks, sleeps and time-outs since then come to.
         self.vain = 0
+        #: When it was last looked at for that.
+        self.moment: Moment | None = None
         #: Under the `gil` model: the interpreter could have switched since the last visible operation.
         self.switchable = True
         #: Scratch space of the strategy.

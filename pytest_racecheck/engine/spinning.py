@@ -1,0 +1,103 @@
+"""Tells a thread that only waits from one that computes.
+
+Both may read a thousand things and write nothing that others could notice. But one that waits comes back to the same
+place with nothing changed that it could go by: unless another thread does something, it goes on like that for ever.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_racecheck.engine.places import OWN, TUTORIAL
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.thread import ControlledThread
+
+#: A thread that has not come back after so many looks has left the loop that it was in.
+MOST_LOOKS: Final = 64
+
+#: Of a stack that is deeper than this nothing is said.
+_DEEPEST: Final = 100
+
+_PLAIN: Final = (int, float, complex, bool, str, bytes, type(None))
+
+#: One call under way: its code, where it is in it, and its local variables.
+_Call = tuple[CodeType, int, dict[str, Any]]
+
+
+class Moment:
+    """Where a thread is in its code, with its local variables; ``effort`` is what it had done in vain by then."""
+
+    __slots__ = ("calls", "code", "effort", "looks", "offset")
+
+    def __init__(self, frame: FrameType, effort: int) -> None:
+        self.code = frame.f_code
+        self.offset = frame.f_lasti
+        self.effort = effort
+        self.looks = 0
+        self.calls = _calls(frame)
+
+    def is_like(self, other: Moment) -> bool:
+        """Whether nothing differs."""
+        mine, its = self.calls, other.calls
+        return 0 < len(mine) == len(its) and all(map(_is_same_call, mine, its))
+
+
+def came_round(me: ControlledThread, effort: int) -> bool:
+    """Whether ``me``, which is running, is where it was before, with everything as it was then.
+
+    ``effort``: what it has done in vain since it last did something that others could notice, in any measure that
+    starts again then. ``me.moment`` is the last moment that counted.
+    """
+    frame = _innermost()
+    if frame is None:
+        return False
+    before = me.moment
+    if before is None or before.effort >= effort or before.looks >= MOST_LOOKS:
+        me.moment = Moment(frame, effort)
+        return False
+    before.looks += 1
+    if frame.f_code is not before.code or frame.f_lasti != before.offset:
+        return False
+    me.moment = now = Moment(frame, effort)
+    return now.is_like(before)
+
+
+def _innermost() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    return frame
+
+
+def _calls(innermost: FrameType) -> list[_Call]:
+    """All calls of the thread's own, innermost first; empty where they don't tell all."""
+    found: list[_Call] = []
+    frame: FrameType | None = innermost
+    while frame is not None and not frame.f_globals.get("__name__", "").startswith("pytest_racecheck.engine."):
+        if not _is_ours(frame):
+            variables = dict(frame.f_locals)
+            # What an iterator will give next does not show.
+            if len(found) == _DEEPEST or any(issubclass(type(value), Iterator) for value in variables.values()):
+                return []
+            found.append((frame.f_code, frame.f_lasti, variables))
+        frame = frame.f_back
+    return found
+
+
+def _is_ours(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return file.startswith(OWN) and not file.startswith(TUTORIAL)
+
+
+def _is_same_call(mine: _Call, its: _Call) -> bool:
+    if mine[0] is not its[0] or mine[1] != its[1] or mine[2].keys() != its[2].keys():
+        return False
+    return all(_is_same(value, its[2][name]) for name, value in mine[2].items())
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one is other or (type(one) is type(other) and type(one) in _PLAIN and one == other)

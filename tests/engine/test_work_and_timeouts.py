@@ -1,0 +1,184 @@
+"""Work takes next to no time: no time-out passes because of it. But it ends when a sleeper says so."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Engine
+
+STRATEGIES = ["random", "pct", "pos", "surw", "directed", "auto"]
+
+
+class Table:
+    """Only read: nothing that a computation does shows to others."""
+
+    def __init__(self) -> None:
+        self.rows = list(range(3000))
+        self.factor = 2
+
+    def total(self) -> int:
+        total = 0
+        for index in range(len(self.rows)):
+            total += self.rows[index] * self.factor
+        return total
+
+    def largest(self, index: int = 0) -> int:
+        index = len(self.rows) - 1 if index == 0 else index
+        while index > 1 and self.rows[index] <= self.rows[index - 1] * self.factor:
+            index -= 1
+        return index
+
+
+def a_result_is_computed(engine: Engine) -> None:
+    table = Table()
+    results: queue.Queue[int] = queue.Queue()
+    thread = threading.Thread(target=lambda: results.put(table.total()))
+    thread.start()
+    assert results.get(timeout=5)
+    thread.join()
+
+
+def two_compute(engine: Engine) -> None:
+    table = Table()
+    done = threading.Semaphore(0)
+
+    def compute() -> None:
+        table.total()
+        done.release()
+
+    threads = [threading.Thread(target=compute) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert all(done.acquire(timeout=1) for _ in threads)
+    for thread in threads:
+        thread.join()
+
+
+def one_computes_while_another_polls(engine: Engine) -> None:
+    table = Table()
+    found: list[int] = []
+    ready = threading.Event()
+
+    def poll() -> None:
+        while not found:
+            pass
+        ready.set()
+
+    threads = [threading.Thread(target=poll), threading.Thread(target=lambda: found.append(table.largest()))]
+    for thread in threads:
+        thread.start()
+    assert ready.wait(5)
+    for thread in threads:
+        thread.join()
+
+
+def in_an_event_loop(coroutine: Callable[[], Coroutine[Any, Any, int]]) -> Callable[[Engine], None]:
+    def body(engine: Engine) -> None:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        try:
+            assert asyncio.run_coroutine_threadsafe(coroutine(), loop).result(5) == 5
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    return body
+
+
+async def sleep_once() -> int:
+    await asyncio.sleep(0.01)
+    return 5
+
+
+async def give_way_often() -> int:
+    for _ in range(100):
+        await asyncio.sleep(0)
+    return 5
+
+
+async def wait_for_each_other() -> int:
+    found: asyncio.Queue[int] = asyncio.Queue()
+
+    async def send() -> None:
+        await asyncio.sleep(0.2)
+        await found.put(5)
+
+    sender = asyncio.create_task(send())
+    result = await asyncio.wait_for(found.get(), 1)
+    await sender
+    return result
+
+
+BODIES = {
+    "a result is computed": a_result_is_computed,
+    "two compute": two_compute,
+    "one computes while another polls": one_computes_while_another_polls,
+    "sleep in an event loop": in_an_event_loop(sleep_once),
+    "turns of an event loop": in_an_event_loop(give_way_often),
+    "tasks of an event loop": in_an_event_loop(wait_for_each_other),
+}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_no_time_out_passes(engine: Engine, body: Callable[[Engine], None], strategy: str) -> None:
+    engine.passes(lambda: body(engine), strategy=strategy, interleavings=6, timeout=30.0)
+
+
+def test_reading_for_long_is_no_livelock(engine: Engine) -> None:
+    table = Table()
+    engine.passes(lambda: engine.together(lambda: [table.total() for _ in range(115)]), interleavings=1, timeout=60.0)
+
+
+@pytest.mark.parametrize("strategy", ["random", "pct"])
+def test_two_work_until_one_who_sleeps_says_stop(engine: Engine, strategy: str) -> None:
+    class Shared:
+        stop = False
+        done = 0
+
+    def work() -> None:
+        while not Shared.stop:
+            Shared.done += 1
+
+    def body() -> None:
+        Shared.stop = False
+        timer = threading.Timer(0.01, setattr, (Shared, "stop", True))
+        timer.start()
+        engine.together(work, work)
+        timer.join()
+
+    engine.passes(body, strategy=strategy, interleavings=2, timeout=60.0)
+
+
+def test_two_pass_things_on_until_one_who_sleeps_says_stop(engine: Engine) -> None:
+    def body() -> None:
+        stop = threading.Event()
+        there: queue.Queue[int] = queue.Queue()
+        back: queue.Queue[int] = queue.Queue()
+
+        def serve(source: queue.Queue[int], target: queue.Queue[int]) -> None:
+            while not stop.is_set():
+                target.put(source.get(timeout=60) + 1)
+
+        threads = [threading.Thread(target=serve, args=each) for each in ((there, back), (back, there))]
+        for thread in threads:
+            thread.start()
+        there.put(0)
+        time.sleep(0.01)
+        stop.set()
+        there.put(0)
+        back.put(0)
+        for thread in threads:
+            thread.join()
+
+    engine.passes(body, strategy="random", interleavings=3, timeout=60.0)
