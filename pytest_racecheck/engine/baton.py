@@ -174,16 +174,9 @@ class Baton:
                 self.external.admit()
             elif self._draining or self.stuck is not None:
                 return self.main
-            elif self.external.count or (self.clock.next_deadline() is not None and self.external.is_time_real):
-                self.external.wait(self.clock.next_deadline())
-                self._expire(self.clock.now + (0 if self.external.threads else TOLERANCE))
-            elif not (self._somebody_waits() and self.external.wait_for_release()):
-                deadline = self.clock.next_deadline()
-                if deadline is None:
-                    self.give_up("deadlock")
-                    return self.main
-                self.clock.now = max(self.clock.now, deadline)
-                self._expire(self.clock.now + TOLERANCE)
+            elif not self._time_passes():
+                self.give_up("deadlock")
+                return self.main
         if self._draining and not has_lasting(ready):
             return self.main
         chosen = ready[0] if len(ready) == 1 else self.strategy.choose(ready, me, False)
@@ -192,6 +185,22 @@ class Baton:
         if chosen is not default:
             self.deviations.append((me.path, me.ops, chosen.path))
         return chosen
+
+    def _time_passes(self) -> bool:
+        """Nobody can go on: waits for the world outside, or the clock jumps. False if there is nothing to wait for."""
+        external, clock = self.external, self.clock
+        deadline = clock.next_deadline()
+        if external.count or (deadline is not None and external.is_time_real):
+            external.wait(deadline)
+            self._expire(clock.now + (0 if external.threads else TOLERANCE))
+        elif external.wait_for_signal(deadline):
+            self._expire(clock.now)
+        elif not (self._somebody_waits() and external.wait_for_release()):
+            if deadline is None:
+                return False
+            clock.now = max(clock.now, deadline)
+            self._expire(clock.now + TOLERANCE)
+        return True
 
     def _somebody_waits(self) -> bool:
         """Whether a thread waits for a lock or a queue, and not only for time to pass or for another thread's end."""
@@ -269,6 +278,14 @@ class Baton:
                     current.thread = me
                 return
             except BaseException as error:  # noqa: BLE001 - raised again when the run has ended
+                if self.external.takes(error):
+                    if current.thread is not me:
+                        continue
+                    # The signal came together with the baton. It is not at the gate if it was taken there already.
+                    self.external.minding = True
+                    me.gate.acquire(timeout=UNWINDING_SECONDS / 20)
+                    self.external.minding = False
+                    return
                 self.interrupt = error
                 self.give_up("interrupt")
 

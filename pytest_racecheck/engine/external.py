@@ -37,6 +37,10 @@ PATIENCE: Final = 0.05
 #: The same for all waits of a run together, while the child does not wait itself: on a busy machine it takes longer.
 PATIENCE_WITH_BUSY: Final = 2.0
 
+#: Timers that send a signal later than in so many real seconds are there for when things go wrong; and all of a run
+#: together get no more than that.
+MOST_ALARM: Final = 1.0
+
 #: Real seconds in which a thread whose call has returned asks for the baton: time enough to take the GIL.
 SETTLING: Final = 0.00005
 
@@ -67,10 +71,13 @@ class External:
         #: How often the baton was taken away from a thread that blocked without telling.
         self.taken = 0
         #: What a handler of a signal raised, until the main thread can raise it.
-        self._late: Exception | None = None
+        self._late: BaseException | None = None
+        #: How often the test has sent its own process SIGINT, as far as nothing has come of it yet.
+        self.interrupts = 0
         #: The holder of the baton waits here, on behalf of all.
         self.minding = False
         self._patience = PATIENCE_WITH_BUSY
+        self._timers_wait = MOST_ALARM
         #: All threads of the run are outside: the first to return takes the baton. Guarded, like the hand-over, by:
         self._vacant = False
         self._mutex = real.allocate_lock()
@@ -296,7 +303,25 @@ class External:
         scheduler.park(me)
         _end_if_over(me)
 
-    def raise_later(self, error: Exception, *, is_parked: bool) -> None:
+    def takes(self, error: BaseException) -> bool:
+        """Whether ``error``, raised by a signal while main is parked, is the test's own doing, and nobody's Ctrl-C.
+
+        If so, it is raised as soon as main gets on, unless the run is over.
+        """
+        if not self.interrupts or not isinstance(error, KeyboardInterrupt):
+            return False
+        if self._scheduler.stuck is None:
+            self.raise_later(error, is_parked=True)
+        self.interrupts -= 1  # now whoever sent it may go on
+        return True
+
+    def wait_for_interrupt(self) -> None:
+        """Gives the main thread, which is parked, the time to notice the SIGINT that another one has just sent."""
+        deadline = real.monotonic() + SLICE
+        while self.interrupts and real.monotonic() < deadline:
+            real.sleep(SETTLING)
+
+    def raise_later(self, error: BaseException, *, is_parked: bool) -> None:
         """A handler of a signal raised ``error`` in the main thread, in the midst of what racecheck does there.
 
         It is raised as soon as that thread gets on: if it ``is_parked``, it need not wait any longer for what it does.
@@ -384,6 +409,27 @@ class External:
                     return False
         finally:
             self.minding = False
+        return True
+
+    # ------------------------------------------------------------------ signals
+
+    def may_strike(self, deadline: int | None) -> bool:
+        """Whether a timer of the test's is about to send a signal, whose handler may end a wait.
+
+        ``deadline``: the one that comes on the virtual clock, in case it does before that.
+        """
+        if "signals" not in self.places or self._timers_wait <= 0:
+            return False
+        rest = waiting.seconds_to_alarm()
+        return 0 < rest <= MOST_ALARM and (deadline is None or rest < (deadline - self._scheduler.clock.now) / 1e9)
+
+    def wait_for_signal(self, deadline: int | None) -> bool:
+        """Nobody can go on: lets real time pass if a signal may strike. Returns whether it did."""
+        if not self.may_strike(deadline):
+            return False
+        began = real.monotonic()
+        self.pass_time(deadline)
+        self._timers_wait -= real.monotonic() - began
         return True
 
     def _outsiders(self) -> bool:

@@ -123,7 +123,8 @@ class Points(Baton):
         self._count()
         if me.spent:
             me.spent = False
-        elif me.idle <= self.patience:
+        elif me.idle <= self.patience or (me.held and me.idle <= 2 * self.patience):
+            # One that gives way with a lock in hand leaves less for others to do, who may be polling for just that.
             return self.strategy.choose(self.ready, me, True)
         else:
             me.vain += me.idle
@@ -192,7 +193,7 @@ class Points(Baton):
         self.in_vain(me, SLEEP)
         clock = self.clock
         deadline = clock.now + duration
-        lasts = self.external.is_time_real
+        lasts = self.external.is_time_real or self.external.may_strike(deadline)
         if lasts or (not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None)):
             self._naps_in_a_row += 1
             patient = self._naps and not lasts and me.naps <= NAPS and self._naps_in_a_row <= NAPS_IN_A_ROW
@@ -246,6 +247,15 @@ class Points(Baton):
             me.vain += SLEEP - weight
         if me.idle > self.patience and me.vain + me.idle > PATIENCE:
             self._looks_on(me)
+
+    def failed(self, me: ControlledThread, resource: object) -> None:
+        """``me`` tried to take ``resource``, which another thread has."""
+        state = self.hashes.get(resource, 0)
+        me.state_hash = hash((me.state_hash, state))
+        before, me.attempt = me.attempt, (resource, state)
+        if before is not None and before[0] is resource and before[1] != state:
+            me.vain = -me.idle  # others take it and give it back: it can be had
+        self.looked(me, POLL)
 
     def _looks_on(self, me: ControlledThread) -> None:
         """``me`` has done nothing but look for long. Time passes if it, and all who could go on, only wait."""

@@ -30,6 +30,7 @@ class ControlledThread:
         "also",
         "asleep_since",
         "atomic",
+        "attempt",
         "attention",
         "children",
         "deadline",
@@ -128,6 +129,8 @@ class ControlledThread:
         self.naps = 0
         #: Together with ``idle``: what all its looks, sleeps and time-outs since then come to.
         self.vain = 0
+        #: What it last tried to take in vain, and the state that this was in.
+        self.attempt: tuple[object, int] | None = None
         #: When it was last looked at for that.
         self.moment: Moment | None = None
         #: Under the `gil` model: the interpreter could have switched since the last visible operation.

@@ -100,8 +100,7 @@ class Lock(metaclass=_LockType):
                     return True
                 if limit is not None:
                     break
-        me.state_hash = hash((me.state_hash, scheduler.hashes.get(self, 0)))
-        scheduler.looked(me, POLL)
+        scheduler.failed(me, self)
         return False
 
     def _taken(self, me: ControlledThread) -> None:

@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.primitives.lock import check_timeout, nanoseconds
 from pytest_racecheck.primitives.origin import Origin, origin_of
 
@@ -73,8 +72,7 @@ class RLock:
                     return True
                 if limit is not None:
                     break
-        me.state_hash = hash((me.state_hash, scheduler.hashes.get(self, 0)))
-        scheduler.looked(me, POLL)
+        scheduler.failed(me, self)
         return False
 
     def _taken(self, me: ControlledThread) -> None:

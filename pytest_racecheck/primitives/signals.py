@@ -5,6 +5,9 @@ So what they do is not controlled; and what they raise is raised where the test 
 
 from __future__ import annotations
 
+import _thread
+import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _ENGINE: Final = tuple(str(_PACKAGE / part) for part in ("engine", "primitives", "instrument", "strategy"))
+
+#: What sends a signal, and whether that is SIGINT, to this process.
+_SENDERS: Final[tuple[tuple[ModuleType, str, Callable[..., bool]], ...]] = (
+    (_thread, "interrupt_main", lambda number=signal.SIGINT: number == signal.SIGINT),
+    (signal, "raise_signal", lambda number: number == signal.SIGINT),
+    (os, "kill", lambda pid, number: number == signal.SIGINT and pid == os.getpid()),
+)
 
 _signal: Final = signal.signal
 _getsignal: Final = signal.getsignal
@@ -69,8 +79,32 @@ def _bare(handler: Any) -> Any:
     return handler.original if isinstance(handler, _Handler) else handler
 
 
+def _interrupting(original: Callable[..., Any], is_meant: Callable[..., bool]) -> Callable[..., Any]:
+    """A function that may send this process SIGINT: an exception for the test's main thread, and nobody's Ctrl-C."""
+
+    @functools.wraps(original)
+    def send(*args: Any) -> Any:
+        me = current.thread
+        if me is None or me.ident != real.get_ident() or me.quiet or not is_meant(*args):
+            return original(*args)
+        external = me.scheduler.external
+        external.places.add("signals")
+        external.interrupts += 1
+        try:
+            return original(*args)
+        finally:
+            if me is me.scheduler.main:  # it has raised already
+                external.interrupts -= 1
+            else:
+                external.wait_for_interrupt()
+
+    return send
+
+
 def stand_ins() -> Iterator[tuple[ModuleType, str, Any]]:
     """The module, and the name of each function with its stand-in."""
     _before.clear()
+    for module, name, is_meant in _SENDERS:
+        yield module, name, _interrupting(getattr(module, name), is_meant)
     yield sys.modules["signal"], "signal", _set
     yield sys.modules["signal"], "getsignal", _get

@@ -211,6 +211,30 @@ def with_a_counter(engine: Engine) -> None:
     engine.together(wait, lambda: flag.append(1))
 
 
+def until_two_locks_can_be_had(engine: Engine) -> None:
+    """Each lets go of its own lock before it tries again: unless they keep step for ever, one of them gets both."""
+    first, second = threading.Lock(), threading.Lock()
+
+    def take(mine: threading.Lock, its: threading.Lock) -> None:
+        mine.acquire()
+        while not its.acquire(blocking=False):
+            mine.release()
+            mine.acquire()
+        its.release()
+        mine.release()
+
+    def take_inside(mine: threading.Lock, its: threading.Lock) -> None:
+        done = False
+        while not done:
+            with mine:
+                done = its.acquire(blocking=False)
+                if done:
+                    its.release()
+
+    for way in (take, take_inside):
+        engine.together(lambda: way(first, second), lambda: way(second, first))  # noqa: B023 - called at once
+
+
 POLLS = {
     "flag in a list": until_flag_in_list,
     "class attribute": until_global,
@@ -230,6 +254,7 @@ POLLS = {
     "yields": with_yields,
     "in turns": in_turns,
     "a counter of its own": with_a_counter,
+    "two locks": until_two_locks_can_be_had,
 }
 
 
