@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.detect import peek
 from pytest_racecheck.detect.naming import Namer
-from pytest_racecheck.detect.stacks import library_frames, library_name, local, user_frames
+from pytest_racecheck.detect.stacks import InnermostFrames, library_frames, library_name, local, user_frames
 from pytest_racecheck.engine import real
 from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument.variables import Closure
@@ -123,8 +122,8 @@ class Names:
         self._looks += 1
         if self._looks > _LOOKS or real.monotonic() > self._ends:
             return None
-        frames = sys._current_frames()
-        name = Namer(frames.get(thread.ident or 0) for thread in scheduler.threads).name(thing)
+        with InnermostFrames() as frames:
+            name = Namer(frames.get(thread.ident or 0) for thread in scheduler.threads).name(thing)
         return None if " #" in name else name
 
     def _unique(self, name: str) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck import instrument
-from pytest_racecheck.detect.deadlock import BlockedThread, Diagnosis, diagnose
-from pytest_racecheck.detect.livelock import diagnose_livelock
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.clock import Origin
 from pytest_racecheck.engine.environment import Environment
@@ -21,6 +18,7 @@ from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.run import Kind, Run
 from pytest_racecheck.engine.scheduler import Scheduler
+from pytest_racecheck.engine.standstill import explain, find_ring
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.instrument.audit import Audit
 from pytest_racecheck.primitives import late
@@ -30,6 +28,7 @@ from pytest_racecheck.primitives.files import FILE_SYSTEM
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from pytest_racecheck.detect.deadlock import Diagnosis
     from pytest_racecheck.engine.baton import Baton
     from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.recorder import Recording
@@ -257,19 +256,9 @@ class Runner:
 
     def _is_deadlocked(self, scheduler: Scheduler) -> bool:
         """Whether threads that are left wait for each other's locks in a circle. Diagnoses it if so."""
-        waiting = {
-            thread: thread.waits.owner
-            for thread in scheduler.threads
-            if thread.slot < 0 and not thread.ended and thread.deadline is None and _is_lock(thread.waits)
-        }
-        for start in waiting:
-            thread, steps = waiting.get(start), 0
-            while thread is not None and thread is not start and steps < len(waiting):
-                thread, steps = waiting.get(thread), steps + 1
-            if thread is start:
-                self._diagnosis = diagnose(_blocked(list(waiting)), _ended(scheduler))
-                return True
-        return False
+        found = find_ring(scheduler)
+        self._diagnosis = found or self._diagnosis
+        return found is not None
 
     # ------------------------------------------------------------------ what the scheduler tells
 
@@ -285,12 +274,7 @@ class Runner:
 
     def stuck(self, baton: Baton) -> None:
         """The threads are still where they got stuck: the moment to look at them."""
-        alive = [thread for thread in baton.threads if not thread.ended]
-        if baton.stuck == "deadlock":
-            self._diagnosis = diagnose(_blocked(alive), _ended(baton))
-        elif baton.stuck == "livelock":
-            looping = {thread.label for thread in alive if thread.slot >= 0 or thread.deadline is not None}
-            self._diagnosis = diagnose_livelock(_blocked(alive), looping, _ended(baton))
+        self._diagnosis = explain(baton)
 
     # ------------------------------------------------------------------ ends
 
@@ -381,39 +365,6 @@ class Runner:
             yield
         finally:
             scheduler.main.quiet -= 1
-
-
-def _is_lock(resource: object) -> bool:
-    # The lock that Condition.wait() makes for one waiter is held by that waiter, yet released by whoever notifies.
-    return hasattr(resource, "owner") and getattr(resource, "origin", None) is not lock_origin.Origin.waiter
-
-
-def _ended(scheduler: Baton) -> list[str]:
-    return [thread.label for thread in scheduler.threads if thread.ended]
-
-
-def _blocked(threads: list[ControlledThread]) -> list[BlockedThread]:
-    """What the diagnosis needs to know of each."""
-    frames = sys._current_frames()
-    blocked = []
-    for thread in threads:
-        resource = thread.waits if thread.waits is not None else thread.resource
-        owner = getattr(resource, "owner", None)
-        if owner is None and thread.kind == "join":
-            owner, resource = resource, getattr(resource, "thread", resource)
-        blocked.append(
-            BlockedThread(
-                id=thread.label,
-                name=thread.name,
-                function=thread.function or "test",
-                operation=thread.kind,
-                resource=resource,
-                holds=list(thread.held.items()),
-                frame=frames.get(thread.ident or 0),
-                owner_ids=[] if owner is None else [owner.label],
-            )
-        )
-    return blocked
 
 
 def _refuse_own(error: BaseException) -> None:

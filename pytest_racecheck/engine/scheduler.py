@@ -101,7 +101,7 @@ class Scheduler(Points):
             return  # given up as lost meanwhile
         me.ops += 1
         me.kind = "end"
-        me.resource = None
+        me.resource = me.moment = None
         me.ended = True
         me.deadline = None
         self.disable(me)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.detect.naming import name_of
-from pytest_racecheck.detect.stacks import user_frames
+from pytest_racecheck.detect.stacks import InnermostFrames, user_frames
 from pytest_racecheck.engine import real
 
 if TYPE_CHECKING:
@@ -38,12 +37,12 @@ class LockDetail:
         if now - self._last < _EVERY:
             return
         self._last = now
-        frames = sys._current_frames()
-        if lock not in self._names and len(self._names) < _MAX_NAMES:
-            self._names[lock] = name_of(lock, [frame, *(frames.get(each.ident) for each in others)])
-        _count(self._wanted_at.setdefault(lock, Counter()), frame)
-        if len(others) == 1:  # with several, it can't be told who holds it
-            _count(self._held_at.setdefault(lock, Counter()), frames.get(others[0].ident))
+        with InnermostFrames() as frames:
+            if lock not in self._names and len(self._names) < _MAX_NAMES:
+                self._names[lock] = name_of(lock, [frame, *(frames.get(each.ident) for each in others)])
+            _count(self._wanted_at.setdefault(lock, Counter()), frame)
+            if len(others) == 1:  # with several, it can't be told who holds it
+                _count(self._held_at.setdefault(lock, Counter()), frames.get(others[0].ident))
 
     def of(self, lock: object) -> tuple[str, list[Line]]:
         """The lock's name ("" if unknown), and the lines that hold it, the most frequent first.

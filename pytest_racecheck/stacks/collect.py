@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.detect import peek
-from pytest_racecheck.detect.stacks import library_frames, library_name, local, outward, user_frames
+from pytest_racecheck.detect.stacks import InnermostFrames, library_frames, library_name, local, outward, user_frames
 from pytest_racecheck.detect.waits import BlockedThread, Scene
 from pytest_racecheck.report.model import Frame, Held, ProcessReport, ThreadReport
 from pytest_racecheck.report.terminal import place
@@ -129,8 +129,8 @@ class _Scenery:
     """What can only be told with the threads at hand: names of locks, who holds them, whose frames are whose."""
 
     def __init__(self, known: list[Known], spied: dict[int, Any]) -> None:
-        current = sys._current_frames()
-        self.frames = {each.id: _unless_elsewhere(current.get(each.ident), spied.get(each.ident)) for each in known}
+        with InnermostFrames() as current:
+            self.frames = {each.id: _unless_elsewhere(current.get(each.ident), spied.get(each.ident)) for each in known}
         for each in known:
             if each.resource is None and not each.state and not each.place:
                 _find_resource(each, self.frames[each.id], spied.get(each.ident))

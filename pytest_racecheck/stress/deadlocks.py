@@ -8,18 +8,18 @@ nothing that one of them waits for can have been freed by another one.
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.detect.deadlock import BlockedThread, Diagnosis, diagnose
-from pytest_racecheck.detect.stacks import user_frames
+from pytest_racecheck.detect.stacks import InnermostFrames, user_frames
 from pytest_racecheck.engine import real
 from pytest_racecheck.primitives.origin import Origin
 from pytest_racecheck.primitives.rlock import RLock
 
 if TYPE_CHECKING:
     from _thread import LockType
+    from types import FrameType
 
     from pytest_racecheck.stress.run import StressRun
     from pytest_racecheck.stress.thread import StressThread
@@ -135,31 +135,37 @@ def lasting_cycle(run: StressRun) -> list[StressThread]:
 
 def explain(run: StressRun, stuck: list[StressThread]) -> Diagnosis | None:
     """Says why these threads can't go on, None if one of them can after all. They stand still meanwhile."""
-    frames = sys._current_frames()
-    blocked = []
     # Others that wait for good add what is known of them, the names of things most of all.
     others = [thread for thread in run.threads if thread.waits is not None and not (thread.timed or thread.ended)]
-    for thread in sorted({*stuck, *others}, key=lambda each: each.index):
-        resource, frame = thread.waits, frames.get(thread.ident or 0)
-        if resource is None and thread in stuck:
-            return None
-        owner = getattr(resource, "owner", None) or run.by_thread.get(id(resource))
-        function = thread.function
-        if thread is run.main:
-            function = next((each.f_code.co_qualname for each in reversed(user_frames(frame))), "test")
-        blocked.append(
-            BlockedThread(
-                id=thread.label,
-                name=thread.name,
-                function=function,
-                operation=thread.kind,
-                resource=resource,
-                holds=list(thread.held.items()),
-                frame=frame,
-                owner_ids=[] if owner is None else [owner.label],
-            )
-        )
-    return diagnose(blocked, [thread.label for thread in run.threads if thread.ended])
+    blocked: list[BlockedThread] = []
+    with InnermostFrames() as frames:
+        try:
+            for thread in sorted({*stuck, *others}, key=lambda each: each.index):
+                if thread.waits is None and thread in stuck:
+                    return None
+                blocked.append(_describe(run, thread, frames.get(thread.ident or 0)))
+            return diagnose(blocked, [thread.label for thread in run.threads if thread.ended])
+        finally:
+            for each in blocked:
+                each.frame = None
+
+
+def _describe(run: StressRun, thread: StressThread, frame: FrameType | None) -> BlockedThread:
+    resource = thread.waits
+    owner = getattr(resource, "owner", None) or run.by_thread.get(id(resource))
+    function = thread.function
+    if thread is run.main:
+        function = next((each.f_code.co_qualname for each in reversed(user_frames(frame))), "test")
+    return BlockedThread(
+        id=thread.label,
+        name=thread.name,
+        function=function,
+        operation=thread.kind,
+        resource=resource,
+        holds=list(thread.held.items()),
+        frame=frame,
+        owner_ids=[] if owner is None else [owner.label],
+    )
 
 
 def outsiders(run: StressRun) -> bool:

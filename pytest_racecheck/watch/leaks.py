@@ -8,11 +8,10 @@ signal, and what the main thread took only matters if the lock is older than the
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_racecheck.detect.stacks import library_name, outward, report_stack
+from pytest_racecheck.detect.stacks import InnermostFrames, library_name, outward, report_stack
 from pytest_racecheck.detect.wording import at
 from pytest_racecheck.engine.names import Names
 from pytest_racecheck.primitives.origin import Origin
@@ -28,10 +27,10 @@ _TASK: Final = ("concurrent/futures/thread.py", "_WorkItem.run")
 
 def leaks(scheduler: Scheduler, marks: set[object]) -> Iterator[Finding]:
     """What is left, with every thread where it stopped; ``marks`` are locks that serve as a signal or a mark."""
-    frames = sys._current_frames()
-    for thread in scheduler.threads[1:]:
-        if not thread.ended and not _may_stay(thread, frames.get(thread.ident or 0)):
-            yield _thread(thread, frames.get(thread.ident or 0))
+    with InnermostFrames() as frames:
+        for thread in scheduler.threads[1:]:
+            if not thread.ended and not _may_stay(thread, frames.get(thread.ident or 0)):
+                yield _thread(thread, frames.get(thread.ident or 0))
     for thread in scheduler.threads:
         for lock in list(thread.held):
             old = lock.origin is Origin.outside

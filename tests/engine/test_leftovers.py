@@ -12,10 +12,11 @@ import sys
 import threading
 import time
 import types
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.thread import _threads_queues
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -366,3 +367,52 @@ def test_a_defect_of_a_strategy_is_no_failure_of_the_test(
     with pytest.raises(RuntimeError, match="racecheck itself failed, not the test"):
         engine.explore(body, strategy="random")
     assert threading.active_count() <= before  # a thread of an earlier test may have ended meanwhile
+
+
+class Thing:
+    """What a thread has in hand."""
+
+    seen: ClassVar[list[weakref.ref[Thing]]] = []
+
+    def __init__(self) -> None:
+        self.seen.append(weakref.ref(self))
+
+
+def race(engine: Engine) -> None:
+    counts = [0]
+
+    def work() -> None:
+        thing = Thing()
+        counts[0] += 1
+        del thing
+
+    engine.together(work, work)
+    assert counts == [2]
+
+
+def block_each_other(engine: Engine) -> None:
+    first, second = threading.Lock(), threading.Lock()
+
+    def work(mine: threading.Lock, its: threading.Lock) -> None:
+        thing = Thing()
+        with mine, its:
+            del thing
+
+    engine.together(lambda: work(first, second), lambda: work(second, first))
+
+
+@pytest.mark.parametrize("program", [race, block_each_other])
+def test_what_threads_had_in_hand_goes_without_the_collector(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, program: Callable[[Engine], None]
+) -> None:
+    """Who looks at their frames must not hold its own: some things do not survive being collected."""
+    Thing.seen.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(gc, "collect", lambda *_: 0)
+        patched.setattr(gc, "enable", lambda: None)
+        verdict = engine.explore(lambda: program(engine)).verdict
+        left = sum(each() is not None for each in Thing.seen)
+    gc.enable()
+    assert verdict in ("race", "deadlock")
+    assert len(Thing.seen) > 10
+    assert left == 0
