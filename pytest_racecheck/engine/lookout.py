@@ -113,14 +113,34 @@ def _describe(frame: FrameType) -> str:
     return f"a call in {file}:{user.f_lineno}"
 
 
-def _forked() -> None:
-    """In the child, where the other threads are gone, and nobody is controlled."""
-    current.thread = None
-    current.concurrent = False
-    current.strays.clear()
+class _Fork:
+    """The handlers around a fork. Those of others run as if there were no racecheck, in the child most of all."""
+
+    def __init__(self) -> None:
+        self._forking: ControlledThread | None = None
+
+    def before(self) -> None:
+        me = current.thread
+        if me is not None and me.ident == real.get_ident():
+            self._forking = me
+            me.quiet += 1
+
+    def in_parent(self) -> None:
+        if self._forking is not None and self._forking.ident == real.get_ident():
+            self._forking.quiet -= 1
+            self._forking = None
+        waiting.child_started()
+
+    def in_child(self) -> None:
+        """The other threads are gone, and nobody is controlled."""
+        self._forking = None
+        current.thread = None
+        current.concurrent = False
+        current.strays.clear()
 
 
 LOOKOUT: Final = Lookout()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_parent=waiting.child_started, after_in_child=_forked)
+    _fork = _Fork()
+    os.register_at_fork(before=_fork.before, after_in_parent=_fork.in_parent, after_in_child=_fork.in_child)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,3 +84,42 @@ def test_keyboard_interrupt_in_the_main_thread_ends_the_session(pytester: pytest
     result = pytester.runpytest_inprocess("-p", "racecheck", "-p", "no:cacheprovider", no_reraise_ctrlc=True)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["*KeyboardInterrupt*", "*no tests ran*"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that fork here")
+def test_handlers_of_others_that_run_around_a_fork(pytester: pytest.Pytester) -> None:
+    """In the child, nobody is there who could let the thread go on."""
+    pytester.makepyfile(
+        """
+        import os, threading
+        import pytest
+
+        class Forks:
+            count = 0
+
+            @classmethod
+            def add(cls):
+                cls.count += 1
+                cls.count += 1
+
+        # Before racecheck registers its own: it does so when the first marked test begins.
+        os.register_at_fork(before=Forks.add, after_in_parent=Forks.add, after_in_child=Forks.add)
+
+        @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+        @pytest.mark.race(interleavings=20)
+        def test_fork():
+            def fork():
+                child = os.fork()
+                if not child:
+                    os._exit(0)
+                os.waitpid(child, 0)
+
+            threads = [threading.Thread(target=each) for each in (fork, Forks.add)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "racecheck", "--racecheck-timeout=10", timeout=60)
+    result.assert_outcomes(passed=1)
