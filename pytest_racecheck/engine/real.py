@@ -31,6 +31,12 @@ perf_counter = time.perf_counter
 perf_counter_ns = time.perf_counter_ns
 time_ = time.time
 time_ns = time.time_ns
+clock_gettime_ns: Callable[[int], int] = getattr(time, "clock_gettime_ns", lambda _: 0)
+localtime = time.localtime
+gmtime = time.gmtime
+ctime = time.ctime
+asctime = time.asctime
+strftime = time.strftime
 
 # What the stand-ins for the file system and for waiting replace, as far as the engine needs it.
 listdir = os.listdir
@@ -41,8 +47,13 @@ os_close = os.close
 __all__ = [
     "SimpleQueue",
     "allocate_lock",
+    "asctime",
+    "clock_gettime_ns",
+    "ctime",
     "get_ident",
+    "gmtime",
     "listdir",
+    "localtime",
     "lock_type",
     "monotonic",
     "monotonic_ns",
@@ -55,6 +66,7 @@ __all__ = [
     "rlock",
     "sleep",
     "start_new_thread",
+    "strftime",
     "thread_join",
     "thread_start",
     "time_",

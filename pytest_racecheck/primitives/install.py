@@ -26,7 +26,11 @@ from pytest_racecheck.primitives.virtual_time import FUNCTIONS
 #: These schedule, measure or run the tests themselves and must keep the originals.
 _OUR_OWN: Final = ("pytest_racecheck", "_pytest", "pytest", "pluggy", "xdist", "execnet", "hypothesis", "coverage")
 
-_CLOCKS: Final = ("sleep", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns")
+#: Of the module `time`, as far as the system has them.
+_TIMES: Final = (
+    *("sleep", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time", "time_ns"),
+    *("clock_gettime", "clock_gettime_ns", "localtime", "gmtime", "ctime", "asctime", "strftime"),
+)
 
 _users = 0
 _patches: Final = Patches()
@@ -83,8 +87,9 @@ def _functions() -> Iterator[tuple[object, object]]:
     yield _thread.start_new_thread, THREADS.start_new_thread
     yield _thread.start_new, THREADS.start_new_thread
     yield _queue.SimpleQueue, SimpleQueue
-    for name in _CLOCKS:
-        yield getattr(time, name), getattr(FUNCTIONS, name)
+    for name in _TIMES:
+        if hasattr(time, name):
+            yield getattr(time, name), getattr(FUNCTIONS, name)
     yield from files.stand_ins()
     yield from channels.stand_ins()
 

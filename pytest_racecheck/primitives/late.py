@@ -19,11 +19,19 @@ def open_all() -> None:
     """Puts them in place."""
     for owner, name, stand_in in _stand_ins():
         _patches.put(owner, name, stand_in)
+    if "datetime" in sys.modules:
+        from pytest_racecheck.primitives.dates import open_dates
+
+        open_dates()
 
 
 def close_all() -> None:
     """Takes them away. Harmless when called twice."""
     _patches.undo()
+    if "datetime" in sys.modules:
+        from pytest_racecheck.primitives.dates import close_dates
+
+        close_dates()
 
 
 def _stand_ins() -> Iterator[tuple[Any, str, Any]]:

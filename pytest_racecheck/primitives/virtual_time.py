@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import time
 from operator import index
-from typing import Any
+from time import struct_time
+from typing import Any, Final
 
 from pytest_racecheck.engine import current, real, stressed
 
@@ -67,10 +69,47 @@ class VirtualTime:
         scheduler = me.scheduler
         return scheduler.clock.origin.time + scheduler.read_clock(me)
 
+    def clock_gettime(self, clock: int, /) -> float:
+        """Seconds of a clock of the system."""
+        return self.clock_gettime_ns(clock) / 1e9
+
+    def clock_gettime_ns(self, clock: int, /) -> int:
+        """Nanoseconds of a clock of the system; those that count what a thread or a process computes stay real."""
+        if clock in _MONOTONIC:
+            return self.monotonic_ns()
+        return self.time_ns() if clock in _REALTIME else real.clock_gettime_ns(clock)
+
+    def localtime(self, seconds: float | None = None, /) -> struct_time:
+        """``seconds`` since the epoch, or the present, in local time."""
+        return real.localtime(self.time() if seconds is None else seconds)
+
+    def gmtime(self, seconds: float | None = None, /) -> struct_time:
+        """``seconds`` since the epoch, or the present, in UTC."""
+        return real.gmtime(self.time() if seconds is None else seconds)
+
+    def ctime(self, seconds: float | None = None, /) -> str:
+        """``seconds`` since the epoch, or the present, in local time, to be read."""
+        return real.ctime(self.time() if seconds is None else seconds)
+
+    def asctime(self, *moment: Any) -> str:
+        """A moment, or the present, in local time, to be read."""
+        return real.asctime(*moment or (self.localtime(),))
+
+    def strftime(self, form: str, *moment: Any) -> str:
+        """A moment, or the present, in local time, in a certain form."""
+        return real.strftime(form, *moment or (self.localtime(),))
+
     def __reduce__(self) -> Any:
         """Pickled, `time.sleep` and its like are the functions of the module `time`, whatever these are elsewhere."""
         return importlib.import_module, ("time",)
 
+
+def _clocks(*names: str) -> frozenset[int]:
+    return frozenset(getattr(time, name) for name in names if hasattr(time, name))
+
+
+_MONOTONIC: Final = _clocks("CLOCK_MONOTONIC", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME", "CLOCK_UPTIME_RAW")
+_REALTIME: Final = _clocks("CLOCK_REALTIME", "CLOCK_TAI")
 
 FUNCTIONS = VirtualTime()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import calendar
+import sys
 import threading
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -196,3 +200,69 @@ def test_sleeping_zero_lets_others_run(engine: Engine) -> None:
     orders = set(engine.passes(body, interleavings=60, strategy="random"))
     assert "aabb" in orders
     assert orders & {"abab", "abba", "baba", "baab"}
+
+
+def seconds_of(moment: time.struct_time) -> float:
+    return time.mktime(moment)
+
+
+PRESENT: dict[str, Callable[[], float]] = {
+    "datetime.now": lambda: datetime.now().timestamp(),
+    "datetime.now with a time zone": lambda: datetime.now(UTC).timestamp(),
+    "datetime.now of a subclass": lambda: Moment.now(tz=UTC).timestamp(),
+    "datetime.utcnow": lambda: datetime.utcnow().replace(tzinfo=UTC).timestamp(),
+    "datetime.today": lambda: datetime.today().timestamp(),
+    "localtime": lambda: seconds_of(time.localtime()),
+    "gmtime": lambda: calendar.timegm(time.gmtime()),
+    "ctime": lambda: seconds_of(time.strptime(time.ctime())),
+    "asctime": lambda: seconds_of(time.strptime(time.asctime())),
+    "strftime": lambda: seconds_of(time.strptime(time.strftime("%Y-%m-%d %H:%M:%S"), "%Y-%m-%d %H:%M:%S")),
+    "clock_gettime": lambda: time.clock_gettime(time.CLOCK_REALTIME),
+    "clock_gettime_ns": lambda: time.clock_gettime_ns(time.CLOCK_MONOTONIC) / 1e9,
+}
+
+
+class Moment(datetime):
+    """A test's own."""
+
+
+@pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")
+@pytest.mark.parametrize("present", PRESENT.values(), ids=PRESENT.keys())
+def test_every_way_to_ask_for_the_time_agrees_with_sleep(engine: Engine, present: Callable[[], float]) -> None:
+    def body() -> None:
+        def work() -> None:
+            before = present()
+            time.sleep(3600)
+            assert 3599 <= present() - before <= 3602
+
+        engine.together(work, work)
+
+    engine.passes(body, interleavings=5)
+
+
+def test_the_present_is_what_it_was_afterwards(engine: Engine) -> None:
+    before = [datetime.__dict__[name] for name in ("now", "utcnow")]
+
+    def body() -> None:
+        assert isinstance(Moment.now(), Moment)
+        assert type(datetime.now()) is datetime
+        assert datetime.now(UTC).tzinfo is UTC
+        assert time.strftime("%Y", (2001, 2, 3, 4, 5, 6, 7, 8, 0)) == "2001"
+        assert time.localtime(0) == before_it
+        with pytest.raises(TypeError):
+            datetime.now("UTC")  # type: ignore[arg-type]
+
+    before_it = time.localtime(0)
+    engine.passes(body, interleavings=2)
+    assert [datetime.__dict__[name] for name in ("now", "utcnow")] == before
+    assert abs(datetime.now().timestamp() - time.time()) < 60
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="not deprecated yet")
+def test_what_is_deprecated_says_so(engine: Engine) -> None:
+    def body() -> None:
+        with pytest.warns(DeprecationWarning, match=r"utcnow\(\) is deprecated") as warned:
+            datetime.utcnow()
+        assert warned[0].filename == __file__
+
+    engine.passes(body, interleavings=1)
