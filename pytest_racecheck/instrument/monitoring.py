@@ -64,6 +64,8 @@ class Monitoring:
         tool, self._tool = self._tool, None
         if tool is None:
             return
+        if self._callbacks is not None:
+            self._callbacks.closed = True
         self._callbacks = None
         # In this order: taking the local events away brings the code up to date, so that nothing stays disabled.
         _monitoring.set_events(tool, 0)
@@ -140,6 +142,8 @@ class Callbacks:
         self._opportunity = opportunity
         self._armed = armed
         self._auditor: Audit | None = None
+        #: Threads that have nothing to do with the item may still be in the midst of one of these.
+        self.closed = False
         self._handlers: dict[int, dict[int, Handler]] = {}
         self._calls: dict[int, dict[int, CallHandler]] = {}
         self._backward: dict[int, set[int]] = {}
@@ -225,6 +229,12 @@ class Callbacks:
                     self.arm(code, entry)
                 except RecursionError:
                     return None  # the test is deep down in a recursion of its own: the next start will do
+                except ValueError:
+                    if self.closed:  # and the tool given back
+                        return None
+                    raise
+                if self.closed:
+                    return None  # nothing to be remembered for those who come after
             if opportunity is None:
                 return disable
             thread = current.thread
