@@ -7,7 +7,7 @@ them: the rest is switched off where it is first met. Everything else runs at fu
 from __future__ import annotations
 
 import sys
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FrameType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, real
@@ -69,11 +69,10 @@ class Monitoring:
         self._callbacks = None
         # In this order: taking the local events away brings the code up to date, so that nothing stays disabled.
         _monitoring.set_events(tool, 0)
-        for entry in self._armed:
-            code = entry.code
+        while self._armed:  # others may still add to it
+            code = self._armed.pop().code
             if code is not None:
                 _monitoring.set_local_events(tool, code, 0)
-        self._armed.clear()
         for event in _events():
             _monitoring.register_callback(tool, event, None)
         registry.dependents.clear()
@@ -213,28 +212,32 @@ class Callbacks:
         _monitoring.set_local_events(self._tool, code, events.PY_START | events.PY_RESUME)
         self._armed.add(entry)
 
+    def _meet(self, code: CodeType, frame: FrameType) -> bool:
+        """Looks at code that starts for the first time. Whether that start may be forgotten, for it is out of scope."""
+        if registry.is_import(code, frame):
+            return True
+        try:
+            entry = registry.meet(code, frame.f_globals)
+            if not registry.wanted(code, self._scope):
+                return True
+            self.arm(code, entry)
+        except RecursionError:
+            pass  # the test is deep down in a recursion of its own: the next start will do
+        except ValueError:
+            if not self.closed:  # and the tool given back
+                raise
+        return False
+
     def _make_start(self, opportunity: Callable[[], None] | None) -> Callable[[CodeType, int], object]:
         disable = _monitoring.DISABLE
-        handlers, scope, get_ident = self._handlers, self._scope, real.get_ident
+        handlers, get_ident = self._handlers, real.get_ident
 
         def on_start(code: CodeType, offset: int) -> object:
             if id(code) not in handlers:
-                frame = sys._getframe(1)
-                if registry.is_import(code, frame):
+                if self._meet(code, sys._getframe(1)):
                     return disable
-                try:
-                    entry = registry.meet(code, frame.f_globals)
-                    if not registry.wanted(code, scope):
-                        return disable
-                    self.arm(code, entry)
-                except RecursionError:
-                    return None  # the test is deep down in a recursion of its own: the next start will do
-                except ValueError:
-                    if self.closed:  # and the tool given back
-                        return None
-                    raise
-                if self.closed:
-                    return None  # nothing to be remembered for those who come after
+                if self.closed or id(code) not in handlers:
+                    return None
             if opportunity is None:
                 return disable
             thread = current.thread
@@ -317,6 +320,8 @@ class Callbacks:
 
         def on_instruction(code: CodeType, offset: int) -> object:
             number = id(code)
+            if number not in handlers:
+                return None  # of an item that is over; the thread that is here has nothing to do with this one
             handler = handlers[number].get(offset)
             back = offset in backward[number]
             if handler is None and not back:

@@ -437,3 +437,38 @@ class TestTracing:
             threading.settrace(before)
         assert seen.brief == [("write", "n", "self.n")]
         assert calls == ["tick"]
+
+
+@pytest.mark.parametrize("gil", [False, True])
+def test_threads_that_nobody_controls_are_left_in_peace(tmp_path: Path, gil: bool) -> None:
+    """Where events come from every thread, one may still be on its way when the item ends."""
+    file = str(tmp_path / "busy.py")
+    failures: list[BaseException] = []
+    end = threading.Event()
+
+    def work() -> None:
+        try:
+            while not end.is_set():
+                module: dict[str, Any] = {}
+                exec(compile(TICK, file, "exec"), module)
+                for _ in range(3):
+                    module["A"]().tick()
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    instrumentation = create()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(300):
+            instrumentation.open(Scope((), ()), lambda *_: None, (lambda: None) if gil else None)
+            instrumentation.close()
+    finally:
+        sys.setswitchinterval(interval)
+        end.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
