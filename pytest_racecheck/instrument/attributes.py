@@ -46,6 +46,8 @@ _FUNCTIONS: Final = frozenset(
         functools.singledispatchmethod,
     }
 )
+#: What ``__dict__`` is where it is the object's dictionary; the second in `types.SimpleNamespace`.
+_DICTIONARY: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _CONSTANTS: Final = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 #: Objects whose attributes are different in each thread, or that stand for a lookup.
@@ -116,7 +118,7 @@ def _classify(cls: type, name: str) -> int:
     if issubclass(cls, types.ModuleType):
         return MODULE
     dictionary = find(cls, "__dict__")[0]
-    if dictionary is not MISSING and type(dictionary) is not types.GetSetDescriptorType:
+    if dictionary is not MISSING and type(dictionary) not in _DICTIONARY:
         return OPAQUE
     return _classify_value(find(cls, name)[0])
 

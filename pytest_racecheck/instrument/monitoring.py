@@ -11,6 +11,7 @@ from types import CodeType, FrameType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.places import OWN
 from pytest_racecheck.instrument import InstrumentationError, attributes, registry, windows
 
 if TYPE_CHECKING:
@@ -49,9 +50,12 @@ class Monitoring:
         # The interpreter remembers for good that the start of a code object, once met, is no event any more.
         for entry in list(registry.known.values()):
             code = entry.code
-            if code is not None and registry.wanted(code, scope):
+            if code is None:
+                continue
+            is_wanted = registry.wanted(code, scope)
+            if is_wanted or (opportunity is not None and not code.co_filename.startswith(OWN)):
                 callbacks.drop_state(code)
-                if entry.planned:
+                if is_wanted and entry.planned:
                     callbacks.arm(code, entry)
                 else:
                     callbacks.watch_start(code, entry)
@@ -235,8 +239,10 @@ class Callbacks:
         def on_start(code: CodeType, offset: int) -> object:
             if id(code) not in handlers:
                 if self._meet(code, sys._getframe(1)):
-                    return disable
-                if self.closed or id(code) not in handlers:
+                    # Whoever wrote it, the interpreter may switch where it starts. (Ours stands for C, mostly.)
+                    if opportunity is None or code.co_filename.startswith(OWN):
+                        return disable
+                elif self.closed or id(code) not in handlers:
                     return None
             if opportunity is None:
                 return disable

@@ -10,6 +10,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.places import OWN
 from pytest_racecheck.instrument import attributes, registry, windows
 
 if TYPE_CHECKING:
@@ -180,10 +181,11 @@ def _tracer(
                 plan = look_up(frame)
             except RecursionError:
                 return chained
+            # Whoever wrote it, the interpreter may switch where it starts. (Ours stands for C, mostly.)
+            if opportunity is not None and (plan is not None or not frame.f_code.co_filename.startswith(OWN)):
+                _offer(opportunity, get_ident)
             if plan is None:
                 return chained
-            if opportunity is not None:
-                _offer(opportunity, get_ident)
             frame.f_trace_opcodes = True
             frame.f_trace_lines = chained is not None
             return _local(plan, listener, opportunity, chained, trace, callers)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import UserString
+from fractions import Fraction
+from pathlib import PurePath
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -121,7 +125,7 @@ class Euros(int):
         return int(self) >= other
 
 
-def add(account: Account, amount: int) -> None:
+def add(account: Any, amount: int) -> None:
     account.balance = account.balance + amount
 
 
@@ -174,3 +178,36 @@ def test_operators_in_python_are(engine: Engine) -> None:
         assert account.balance >= 0
 
     assert engine.explore(body, interleavings=200).failure.under_gil == "reachable"
+
+
+@pytest.mark.parametrize(
+    ("start", "step"),
+    [(Fraction(0), 1), (UserString(""), "a"), (PurePath(), "a")],
+    ids=lambda value: type(value).__name__,
+)
+def test_so_are_those_of_the_standard_library(engine: Engine, start: Any, step: Any) -> None:
+    """Code that racecheck does not look into can be switched away from all the same."""
+    account = SimpleNamespace()
+
+    def change() -> None:
+        account.value = account.value / step if isinstance(start, PurePath) else account.value + step
+
+    def body() -> None:
+        account.value = start
+        engine.together(change, change)
+        serial = account.value
+        account.value = start
+        change()
+        change()
+        assert serial == account.value
+
+    assert engine.explore(body, interleavings=200).failure.under_gil == "reachable"
+
+
+def test_attributes_of_a_namespace_are_no_place_to_switch(engine: Engine) -> None:
+    def body() -> None:
+        account = SimpleNamespace(balance=0)
+        engine.together(lambda: add(account, 1), lambda: add(account, 1))
+        assert account.balance == 2
+
+    assert engine.explore(body, interleavings=200).failure.under_gil == "unreachable"
