@@ -175,7 +175,7 @@ def test_unwinding_leaves_through_a_call(load: Load, recorder: Recorder) -> None
         ("for _ in (1, 2, 3):\n        a.n", 1 + 3),  # the end of each turn
         ("abs(a.n)", 1 + 1),  # after the return from C
         ("helper()", 1 + 1 if not MONITORING else 1 + 2),  # before the call, too, where helper may be out of scope
-        ("c['k']", 1 + 1),  # its __missing__ runs in Python
+        ("c['k']", 1 + 2),  # its __missing__ runs in Python: before the call, and where it begins
     ],
 )
 def test_opportunities(body: str, expected: int, load: Load, recorder: Recorder) -> None:
@@ -186,15 +186,18 @@ def test_opportunities(body: str, expected: int, load: Load, recorder: Recorder)
         chances: list[int] = []
         with recorder.record(opportunity=functools.partial(chances.append, 1)):
             module.run(a, c)
-        assert len(chances) == expected
+            found = len(chances)
+        assert found == expected
 
 
 def test_a_missing_item_is_an_opportunity(load: Load, recorder: Recorder) -> None:
     module = load("def run(c):\n    c['k'] += 1\n")
     chances: list[int] = []
-    with recorder.record(opportunity=lambda: chances.append(1)):
-        module.run(collections.Counter())
-    assert len(chances) == 2
+    counter = collections.Counter[str]()
+    with recorder.record(opportunity=functools.partial(chances.append, 1)):
+        module.run(counter)
+        found = len(chances)
+    assert found == 3  # where run() begins, before __missing__ is called, and where that begins
 
 
 def test_deep_recursion_ends_as_without(load: Load, recorder: Recorder) -> None:
