@@ -47,7 +47,7 @@ MOST_WORK: Final = 1_000_000
 SHORT_WAIT: Final = 1_000_000_000
 
 #: After so many operations, one that works on and on gives way to others that could go on.
-LONG_STINT: Final = 1_000_000
+LONG_STINT: Final = 300_000
 
 #: The clock goes by so many ticks at the most, as a power of two, with each look of one who does nothing but look.
 JUMP: Final = 30
@@ -161,6 +161,7 @@ class Points(Baton):
         if sleeper is not None and self._has_slept(sleeper, deadline):
             self.clock.now = max(self.clock.now, deadline)
             self._expire(deadline + TOLERANCE)
+            sleeper.turn = -1  # its turn comes first: others may be working until it says stop
         elif me.ops - me.stint < LONG_STINT:
             return
         me.stint = me.ops

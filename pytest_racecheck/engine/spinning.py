@@ -29,15 +29,19 @@ _Call = tuple[CodeType, int, dict[str, Any]]
 
 
 class Moment:
-    """Where a thread is in its code, with its local variables; ``effort`` is what it had done in vain by then."""
+    """Where a thread is in its code, with its local variables; ``effort`` is what it had done in vain by then.
 
-    __slots__ = ("calls", "code", "effort", "looks", "offset")
+    ``until``: what it does in vain before it is worth another look.
+    """
+
+    __slots__ = ("calls", "code", "effort", "looks", "offset", "until")
 
     def __init__(self, frame: FrameType, effort: int) -> None:
         self.code = frame.f_code
         self.offset = frame.f_lasti
         self.effort = effort
         self.looks = 0
+        self.until = 0
         self.calls = _calls(frame)
 
     def is_like(self, other: Moment) -> bool:
@@ -52,10 +56,12 @@ def came_round(me: ControlledThread, effort: int) -> bool:
     ``effort``: what it has done in vain since it last did something that others could notice, in any measure that
     starts again then. ``me.moment`` is the last moment that counted.
     """
+    before = me.moment
+    if before is not None and before.effort < effort < before.until:
+        return False
     frame = _innermost()
     if frame is None:
         return False
-    before = me.moment
     if before is None or before.effort >= effort or before.looks >= MOST_LOOKS:
         me.moment = Moment(frame, effort)
         return False
@@ -63,7 +69,10 @@ def came_round(me: ControlledThread, effort: int) -> bool:
     if frame.f_code is not before.code or frame.f_lasti != before.offset:
         return False
     me.moment = now = Moment(frame, effort)
-    return now.is_like(before)
+    if now.is_like(before):
+        return True
+    now.until = effort + effort // 4  # it computes: looking again and again would only slow it down
+    return False
 
 
 def _innermost() -> FrameType | None:
