@@ -33,8 +33,8 @@ def data_races(events: list[Event]) -> list[tuple[Event, Event]]:
 
 def _racing(track: FastTrack, thread: int, event: Event) -> Sequence[Earlier]:
     if not event.container:
-        return track.variable(thread, event.identity, event.writes, event.n, event)
+        return track.variable(thread, event.identity, event.writes, (event.line, event.kind), event)
     if event.item is not None and event.kind != "update":
-        return track.item(thread, event.identity, event.item, event.writes, event.n, event)
+        return track.item(thread, event.identity, event.item, event.writes, (event.line, event.kind), event)
     track.operation(thread, event.identity, event.writes)
     return ()

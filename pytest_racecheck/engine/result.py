@@ -26,9 +26,14 @@ from pytest_racecheck.report.model import (
     Verdict,
 )
 
+#: More steps than that are not told of one run: nobody reads them, and a report of them takes minutes.
+MOST_STEPS: Final = 10_000
+
 _SAME_ORDER: Final = "Take these locks in the same order in every thread."
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_racecheck.detect.deadlock import Diagnosis
     from pytest_racecheck.detect.events import Event, Turn
     from pytest_racecheck.engine.operation import Site
@@ -177,13 +182,24 @@ def _preemption(turn: Turn) -> Preemption:
 def _steps(recording: Recording, levels: list[int]) -> list[Step]:
     turns = {turn.before: turn for turn in recording.turns}
     steps: list[Step] = []
-    for event, level in zip(recording.events, levels, strict=True):
-        step = _step(event, level, len(steps) + 1)
+    for index in _worth_telling(len(levels), sorted(turns)):
+        event = recording.events[index]
+        step = _step(event, levels[index], index + 1)
         turn = turns.get(event.n + 1)
         if turn is not None and turn.source == event.thread:
             step.switch, step.to = turn.reason, turn.target
         steps.append(step)
     return steps
+
+
+def _worth_telling(number: int, turns: list[int]) -> Iterable[int]:
+    """Which of so many events: all, or, of a very long run, its beginning, its end and what is next to a switch."""
+    if number <= MOST_STEPS:
+        return range(number)
+    places = [0, *turns, number][-MOST_STEPS // 2 :]
+    reach = MOST_STEPS // (2 * len(places))
+    near = (range(max(0, place - reach), min(number, place + reach)) for place in places)
+    return sorted(set().union(*near))
 
 
 def _step(event: Event, level: int, number: int) -> Step:

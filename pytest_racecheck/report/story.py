@@ -102,7 +102,10 @@ class _Teller:
         told: list[Entry] = []
         hidden: list[tuple[str, int]] = []
         before: Step | None = None
+        number, left_out = steps[0].n - 1, 0
         for step in steps:
+            left_out += step.n - number - 1
+            number = step.n
             if step.level > self._level:
                 place = (step.file, step.line)
                 if place not in hidden[-1:]:
@@ -112,12 +115,14 @@ class _Teller:
             entry = told[-1] if told else None
             if entry is not None and entry.place in hidden:
                 hidden.remove(entry.place)
-            if entry is None or entry.place != (step.file, step.line) or hidden:
+            if entry is None or entry.place != (step.file, step.line) or hidden or left_out:
                 entry = Entry(thread, step.file, step.line, clean(step.code or step.source))
                 if told and hidden:
                     entry.folded = f"{self._dots} {len(hidden)} {'line' if len(hidden) == 1 else 'lines'}"
+                if left_out:  # of a very long run
+                    entry.folded = f"{self._dots} {left_out} steps left out"
                 told.append(entry)
-            hidden = []
+            hidden, left_out = [], 0
             self._add(entry, step, before)
             before = step
         return self._add_turn(told, thread, steps[-1])
