@@ -104,7 +104,7 @@ class _Teller:
         before: Step | None = None
         number, left_out = steps[0].n - 1, 0
         for step in steps:
-            left_out += step.n - number - 1
+            left_out += max(0, step.n - number - 1)
             number = step.n
             if step.level > self._level:
                 place = (step.file, step.line)
