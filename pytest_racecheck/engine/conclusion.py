@@ -106,7 +106,18 @@ class Conclusion:
         reproduced = (0, 0) if self.run.kind == "hang" else self.search.reproduced
         failure = build_failure(verdict, self.run, reproduced, self.raised, naps=self.naps, finding=finding)
         failure.under_gil = self.under_gil
+        failure.replay_options = self._replay_options(failure)
         return failure
+
+    def _replay_options(self, failure: Failure) -> list[str]:
+        options = []
+        if self.settings.unasked:
+            options.append("--racecheck-all")
+            if self.settings.threads is not None:
+                options.append(f"--racecheck-threads={self.settings.threads}")
+        if failure.finding is not None:
+            options.append(f"--racecheck-fail-on={failure.finding}")
+        return options
 
     # ------------------------------------------------------------------ what the test fails with
 

@@ -150,7 +150,7 @@ class ItemHooks:
 
 
 def _explored(item: pytest.Item, settings: Settings) -> type[ExploredItem]:
-    if settings.unasked:
+    if settings.unasked and settings.replay is None:  # what is replayed was explored before
         from pytest_racecheck.pytesting.unasked import UnaskedItem
 
         return UnaskedItem

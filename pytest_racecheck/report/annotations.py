@@ -6,11 +6,10 @@ Their form: https://docs.github.com/actions/reference/workflow-commands-for-gith
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_racecheck.report.terminal import clean, clip, encodable
+from pytest_racecheck.report.terminal import clean, clip, encodable, replay_command
 from pytest_racecheck.report.text import render_title
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _message(result: TestResult, place: _Place) -> str:
         lines += [said, *map(clean, failure.details), *map(clean, failure.advice)]
     text = "\n".join(filter(None, lines))[:_LONGEST]
     if failure is not None and failure.token:
-        text += f"\npytest {shlex.quote(clean(result.nodeid))} --racecheck-replay={clean(failure.token)}"
+        text += f"\n{replay_command(result.nodeid, failure)}"
     return text
 
 

@@ -161,6 +161,7 @@ class Failure:
     ``reproduced``: in how many of how many replays of ``token`` the test failed again.
     For a hang: ``processes`` that the test had started, ``folded`` threads that have no part in it by name, and
     ``stacks_by``: where the stacks are from, and why they are from nowhere better.
+    ``replay_options``: of the command that replays ``token``, besides the test and the token.
     """
 
     kind: Verdict
@@ -185,6 +186,7 @@ class Failure:
     processes: list[ProcessReport] = field(default_factory=list)
     folded: list[str] = field(default_factory=list)
     stacks_by: str = ""
+    replay_options: list[str] = field(default_factory=list)
 
     @property
     def is_explained(self) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+import shlex
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pytest_racecheck.report.model import Failure
 
 # Categories that move the cursor, hide or reorder text: control, format (bidi overrides too), surrogates, separators.
 _HARMFUL: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -142,3 +146,9 @@ def _relative(file: str) -> PurePath:
     except OSError:  # it was removed meanwhile
         return path
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def replay_command(nodeid: str, failure: Failure) -> str:
+    """What to type in order to see ``failure`` of the test ``nodeid`` again."""
+    options = [*failure.replay_options, f"--racecheck-replay={failure.token}"]
+    return f"pytest {shlex.quote(clean(nodeid))} {' '.join(map(clean, options))}"

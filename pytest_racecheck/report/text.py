@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.report.hang import render_hang
 from pytest_racecheck.report.layout import Layout
 from pytest_racecheck.report.model import LIVELOCK
 from pytest_racecheck.report.styled import Line, Span, line, lines, written
-from pytest_racecheck.report.terminal import cells, clean, encodable, first_line, pad, symbols_for
+from pytest_racecheck.report.terminal import cells, clean, encodable, first_line, pad, replay_command, symbols_for
 from pytest_racecheck.report.timeline import render_timeline
 from pytest_racecheck.report.why import render_clash, render_data_races, render_sentences, render_why
 
@@ -245,9 +244,7 @@ class _Section:
                 replayed = f"; reproduced {again}/{replays}"
             found = self.layout.paragraph(f"found in interleaving {result.first_failure:,} {origin}{replayed}")
         if failure.token:
-            fail_on = f" --racecheck-fail-on={failure.finding}" if failure.finding is not None else ""
-            command = f"pytest {shlex.quote(clean(result.nodeid))}{fail_on} --racecheck-replay={clean(failure.token)}"
-            found.append([Span("replay: ", "heading"), Span(command)])
+            found.append([Span("replay: ", "heading"), Span(replay_command(result.nodeid, failure))])
         return found
 
     def _met_by_chance(self, failure: Failure) -> bool:

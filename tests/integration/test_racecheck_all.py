@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 SUITE = """
     import asyncio, os, tempfile, threading, time, unittest
@@ -131,3 +130,16 @@ def test_their_bodies_in_threads(pytester: pytest.Pytester, results: Callable[[]
             "  1: uses capsys, which belongs to one thread",
         ]
     )
+
+
+@pytest.mark.parametrize("options", [[], ["--racecheck-threads=2"]])
+def test_the_command_that_replays_says_that_there_is_no_marker(pytester: pytest.Pytester, options: list[str]) -> None:
+    pytester.makepyfile(SUITE)
+    name = "test_not_safe_in_threads" if options else "test_race"
+    result = pytester.runpytest("--racecheck-all", *options, "-k", name, "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    (command,) = (line.partition("replay: pytest ")[2] for line in result.outlines if line.startswith("replay: "))
+    assert ["--racecheck-all", *options] == command.split()[1:-1]
+    again = pytester.runpytest(*command.split())
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["1 test, 1 interleaving *: 1 race"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -12,7 +11,7 @@ from pytest_racecheck.report.html.graph import Graph, wait_for_graph
 from pytest_racecheck.report.html.state import changes
 from pytest_racecheck.report.outcomes import share
 from pytest_racecheck.report.story import Entry, entries, threads_of
-from pytest_racecheck.report.terminal import UNICODE, clean, clip, place, short_function
+from pytest_racecheck.report.terminal import UNICODE, clean, clip, place, replay_command, short_function
 from pytest_racecheck.report.text import UNDER_GIL, WHAT_TO_DO, render_title
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def view_of(number: int, result: TestResult, said: str) -> View:
     view.levels = _levels(failure)
     view.graph = wait_for_graph(failure.threads) if failure.is_explained else None
     if failure.token:
-        view.command = f"pytest {shlex.quote(clean(result.nodeid))} --racecheck-replay={clean(failure.token)}"
+        view.command = replay_command(result.nodeid, failure)
     return view
 
 
