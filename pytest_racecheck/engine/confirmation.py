@@ -30,7 +30,7 @@ REPLAYS: Final = 10
 FUTILE_AGAIN: Final = FUTILE // 10
 
 #: Real seconds for finding a failure again that other processes have a part in, so that it can be repeated.
-SECONDS_TO_FIND_AGAIN: Final = 3.0
+SECONDS_TO_FIND_AGAIN: Final = 10.0
 
 
 class Confirmation:

@@ -26,9 +26,13 @@ Answer = Literal["reachable", "unreachable", "unknown"]
 #: Runs one more interleaving under the `gil` model.
 RunOne = Callable[["Strategy"], "Run"]
 
-#: What the search may cost: half of it for the simplest schedules, half for a strategy that goes for bugs.
+#: What the search may cost, in runs and in scheduling points, to which each run adds some for setting up and tearing
+#: down: half of it for the simplest schedules, half for a strategy that goes for bugs. So the answer does not depend
+#: on how busy the machine is, unless each run takes so long that it comes to as many real seconds.
 RUNS: Final = 400
-SECONDS: Final = 1.0
+POINTS: Final = 150_000
+EACH_RUN: Final = 500
+SECONDS: Final = 10.0
 
 
 def search_under_gil(
@@ -38,6 +42,7 @@ def search_under_gil(
     first: Schedule = (),
     *,
     runs: int = RUNS,
+    points: int = POINTS,
     seconds: float = SECONDS,
 ) -> Answer:
     """Searches for ``failing`` again; the schedule ``first`` is tried before all others.
@@ -48,13 +53,14 @@ def search_under_gil(
     search = _Search(failing, run_one)
     if first and search.fails(first):
         return "reachable"
-    answer = search.everything(runs // 2, real.monotonic() + seconds / 2)
-    deadline = real.monotonic() + seconds / 2
-    for _ in range(runs // 2 if answer == "unknown" else 0):
-        if real.monotonic() > deadline:
-            break
-        if run_one(searching).same_failure(failing):
+    search.allow(runs // 2, points // 2, seconds / 2)
+    answer = search.everything()
+    search.allow(runs // 2, points // 2, seconds / 2)
+    while answer == "unknown" and search.may_go_on():
+        run = run_one(searching)
+        if run.same_failure(failing):
             return "reachable"
+        search.spend(run)
     return answer
 
 
@@ -83,11 +89,28 @@ class _Search:
         self._known = -1
         self._learnt = False
         self._choices: list[Choice] = []
+        self.allow(0, 0, 0.0)
+
+    def allow(self, runs: int, points: int, seconds: float) -> None:
+        """What it may cost from here on."""
+        self._runs = runs
+        self._points = points
+        self._deadline = real.monotonic() + seconds
+
+    def may_go_on(self) -> bool:
+        """Whether anything is left of that."""
+        return self._runs > 0 and self._points > 0 and real.monotonic() < self._deadline
+
+    def spend(self, run: Run) -> None:
+        """One more run."""
+        self._runs -= 1
+        self._points -= run.points + EACH_RUN
 
     def fails(self, schedule: Schedule) -> bool:
         """Runs a schedule and notes its choices."""
         noting = _Noting(schedule)
         run = self._run_one(noting)
+        self.spend(run)
         self._choices = noting.choices
         self._learnt = run.known != self._known
         self._known = run.known
@@ -96,14 +119,13 @@ class _Search:
         self._certain = self._certain and noting.certain and followed and modelled
         return run.same_failure(self._failing)
 
-    def everything(self, runs: int, deadline: float) -> Answer:
+    def everything(self) -> Answer:
         """All schedules, the simplest first, as far as the budget goes."""
         self._certain = True
         waiting: deque[Schedule] = deque([()])
         while waiting:
-            if runs <= 0 or real.monotonic() > deadline:
+            if not self.may_go_on():
                 return "unknown"
-            runs -= 1
             schedule = waiting.popleft()
             if self.fails(schedule):
                 return "reachable"

@@ -65,7 +65,10 @@ def dump(py_spy: str, pid: int) -> dict[str, Any]:
     ``errors``: why the rungs above it failed; without ``method``, all of them did.
     """
     errors: list[str] = []
+    late: tuple[str, ...] | None = None
     for options in LADDER:
+        if options == late:
+            continue
         name = " ".join(("py-spy dump", *options))
         try:
             done = subprocess.run(
@@ -79,6 +82,10 @@ def dump(py_spy: str, pid: int) -> dict[str, Any]:
             reason = _reason(done.stderr.decode(errors="replace"))
         except subprocess.TimeoutExpired:
             reason = f"took more than {DUMP_SECONDS:g} s"
+            late = options
+            # It was killed in the midst of it, and may have left the process stopped.
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGCONT)
         except (OSError, ValueError) as error:
             reason = str(error)
         if f"{name}: {reason}" not in errors:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_racecheck.engine.run import Run
-from pytest_racecheck.engine.under_gil import search_under_gil
+from pytest_racecheck.engine.under_gil import EACH_RUN, search_under_gil
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,3 +211,9 @@ def test_attributes_of_a_namespace_are_no_place_to_switch(engine: Engine) -> Non
         assert account.balance == 2
 
     assert engine.explore(body, interleavings=200).failure.under_gil == "unreachable"
+
+
+def test_the_budget_is_one_of_scheduling_points_too() -> None:
+    program = Program(CHOICES, lambda schedule: False)
+    search(program, points=4 * EACH_RUN)
+    assert len(program.runs) <= 4
