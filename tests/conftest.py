@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import hypothesis
 import pytest
 
 from pytest_racecheck.engine.explorer import Explorer
@@ -15,6 +16,10 @@ from pytest_racecheck.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_racecheck.report.model import Failure, TestResult
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("racecheck", deadline=None)
+hypothesis.settings.load_profile("racecheck")
 
 # Each session that a test starts would compile all of racecheck anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -9,12 +9,14 @@ nothing else.
 from __future__ import annotations
 
 import builtins
+import copy
 import functools
 import os
 import sys
 import threading
 import types
 import weakref
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.instrument.attributes import find
@@ -58,6 +60,17 @@ _IN_C: Final = (
     types.MethodWrapperType,
     types.ClassMethodDescriptorType,
 )
+#: Methods of strings that look at what is in their argument.
+_JOINING: Final = frozenset({"join", "format_map"})
+
+#: They look at what is in a container, and at what is in that.
+_DEEP: Final = frozenset(
+    map(id, (sum, sorted, min, max, any, all, str, repr, print, copy.deepcopy, vars(list)["sort"]))
+)
+_PLAIN: Final = (list, tuple, set, frozenset, deque)
+_CONTAINERS: Final = (list, dict, set, deque, bytearray)
+_UNSEEN: Final = object()
+
 _IMMUTABLE: Final = (str, bytes, int, float, complex, bool, range, frozenset, type(None), BaseException)
 
 
@@ -78,29 +91,38 @@ class Audit:
             known = self._wanted[code] = wanted(code, self.scope)
         return known
 
-    def called(self, caller: CodeType, line: int, function: object, *, is_told: bool) -> None:
-        """``caller``, which is instrumented, calls ``function``. ``is_told``: what it does to a container is seen."""
+    def called(self, caller: CodeType, line: int, function: object, first: object = _UNSEEN, *, is_told: bool) -> None:
+        """``caller``, which is instrumented, calls ``function``. ``is_told``: what it does to a container is seen.
+
+        ``first``: its first argument, where the interpreter tells.
+        """
         if isinstance(function, functools.partial):
-            function = function.func
+            function, is_told, first = function.func, False, _UNSEEN
         if isinstance(function, types.MethodType):
             function = function.__func__
-        if isinstance(function, types.FunctionType):
+        if _looks_inside(function, first):
+            self._note(caller, line, f"{function.__name__} for what is in a container")  # type: ignore[attr-defined]
+        elif isinstance(function, types.FunctionType):
             self.entered(caller, line, function.__code__)
         elif isinstance(function, _IN_C):
-            known = self._known.get(function)
-            if known is None:
-                known = _is_known(function)
-                if not isinstance(function, types.BuiltinMethodType):
-                    self._known[function] = known  # hashes by address
-            # A method of a container under another name is not looked for where it is called.
-            known = known and (is_told or function.__name__ in caller.co_names or not _has_effect(function))
-            if not known or (function is print and self._is_output_seen(caller)):
-                self._note(caller, line, function.__qualname__)
+            self._called_in_c(caller, line, function, is_told)
         elif not isinstance(function, type):
             # What calls for it is in Python, and seen, unless it is made in C, like what `lru_cache` makes.
             call = find(type(function), "__call__")[0]
             if not isinstance(call, types.FunctionType):
                 self._note(caller, line, f"an object of type {type(function).__qualname__}")
+
+    def _called_in_c(self, caller: CodeType, line: int, function: Any, is_told: bool) -> None:
+        known = self._known.get(function)
+        if known is None:
+            known = _is_known(function)
+            if not isinstance(function, types.BuiltinMethodType):
+                self._known[function] = known  # hashes by address
+        # What is called by another name than its own is not looked for where that happens.
+        if known and function.__name__ not in caller.co_names:
+            known = not _is_attribute(function) and (is_told or not _has_effect(function))
+        if not known or (function is print and self._is_output_seen(caller)):
+            self._note(caller, line, function.__qualname__)
 
     def _is_output_seen(self, caller: CodeType) -> bool:
         """Whether the test may look at what ``caller`` prints: in a stream of its own, or by way of `capsys`."""
@@ -121,7 +143,7 @@ class Audit:
 
     def _is_trusted(self, code: CodeType) -> bool:
         file = code.co_filename
-        if code in _UNTRUSTED or file == weakref.__file__:
+        if code in _UNTRUSTED or file == weakref.__file__ or "ExitStack." in code.co_qualname:
             return False
         if self.is_wanted(code):
             return True
@@ -130,6 +152,26 @@ class Audit:
             return by_runner(file) or file.startswith("<frozen")
         top = file[len(_LIBRARY) :].split(os.sep, 1)[0].removesuffix(".py")
         return top in _TRUSTED or _is_effect(code)
+
+
+def _looks_inside(function: object, first: object) -> bool:
+    """Whether a function looks at what the items of its first argument hold, or calls what may be in C.
+
+    Only the container as such is told of. Compares by identity: these may be objects with an ``__eq__`` of the user.
+    """
+    if function is map or function is filter:
+        return not (first is None or type(first) in (types.FunctionType, type))
+    if type(function) is type and function.__module__ == "itertools":
+        return find(type(first), "__next__")[1] >= 0
+    if id(function) not in _DEEP:
+        return False
+    items = list(dict.values(first)) if type(first) is dict else list(first) if type(first) in _PLAIN else []  # type: ignore[call-overload]
+    return any(isinstance(item, _CONTAINERS) for item in items)
+
+
+def _is_attribute(function: Any) -> bool:
+    """Whether it is ``setattr`` or its like, which is told where it is called by its name."""
+    return function.__name__ in ATTRIBUTE_NAMES and function.__module__ == builtins.__name__
 
 
 def _has_effect(function: Any) -> bool:
@@ -152,19 +194,19 @@ def _is_known(function: Any) -> bool:
     receiver = getattr(function, "__self__", None)
     module = getattr(function, "__module__", None)
     if receiver is None or isinstance(receiver, types.ModuleType):
-        if effect_of(function) is not None or module in _HARMLESS_MODULES:
+        if effect_of(function) is not None or (module in _HARMLESS_MODULES and function is not functools.reduce):
             return True
         owner = getattr(function, "__objclass__", None)
         if owner is not None:  # a method of a type, called with the receiver in front
             is_view = function.__name__ in VIEWS and issubclass(owner, dict)
-            return is_view or (issubclass(owner, _IMMUTABLE) and function.__name__ != "join")
+            return is_view or (issubclass(owner, _IMMUTABLE) and function.__name__ not in _JOINING)
         if module == builtins.__name__:
             return function.__name__ in _HARMLESS
         return module == "sys" and function.__name__ in _HARMLESS_SYS
     if isinstance(receiver, type):
         return function.__name__ in ("__new__", "fromkeys", "from_bytes", "fromhex", "maketrans", "__subclasshook__")
     if isinstance(receiver, _IMMUTABLE):
-        return bool(function.__name__ != "join")
+        return function.__name__ not in _JOINING
     name = function.__name__
     if name in VIEWS and isinstance(receiver, dict):
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable
 from types import FrameType
@@ -84,20 +85,14 @@ def call(site: CallSite) -> CallHandler:
     known = site.known
 
     def handler(frame: FrameType, function: object, first: object, listener: Listener) -> None:
-        cls = type(function)
-        if cls is types.MethodDescriptorType:
+        if type(function) is types.MethodDescriptorType:
             effect = EFFECTS.get(function)
             if effect is not None and effect.is_plain and site.function is None:
                 # The most common call by far: a method of a container that works on the whole of it.
                 listener(known.get(effect) or site.access_for(effect), first, None, None)
                 return
-        elif cls in _BOUND_IN_C:
-            receiver = function.__self__  # type: ignore[attr-defined]
-            if receiver is not None and type(receiver) is not types.ModuleType:
-                first = receiver
-                function = _descriptor(type(receiver), function.__name__)  # type: ignore[attr-defined]
-        elif cls is types.MethodType:
-            first = function.__self__  # type: ignore[attr-defined]
+        else:
+            function, first = _unbound(function, first)
         effect = effect_of(function)
         if effect is not None:
             _tell(site, effect, frame, first, listener)
@@ -107,6 +102,19 @@ def call(site: CallSite) -> CallHandler:
                 _attribute(site, kind, type(function) is types.BuiltinFunctionType, frame, first, listener)
 
     return handler
+
+
+def _unbound(function: object, first: object) -> tuple[object, object]:
+    """The function below a method or a partial call, and its first argument; what else a partial call has is lost."""
+    if type(function) is functools.partial:
+        function = function.func
+    if type(function) in _BOUND_IN_C:
+        receiver = function.__self__  # type: ignore[attr-defined]
+        if receiver is not None and type(receiver) is not types.ModuleType:
+            return _descriptor(type(receiver), function.__name__), receiver  # type: ignore[attr-defined]
+    elif type(function) is types.MethodType:
+        first = function.__self__
+    return function, first
 
 
 def _descriptor(cls: type, name: str) -> object:
@@ -141,9 +149,22 @@ def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, liste
 def _run(site: CallSite, effect: Effect, frame: FrameType, owner: object, key: object, listener: Listener) -> None:
     access = site.access_for(effect)
     if site.function is not None:
-        windows.announce(site.function(frame, frame.f_locals), access, owner, key)
+        function = site.function(frame, frame.f_locals)
+        windows.announce(function, access, owner, key)
+        if type(function) in _BOUND_IN_C:  # ``sorted(names, key=numbers.get)``
+            _read_too(site, effect, function.__self__, owner, listener)  # type: ignore[attr-defined]
+    if effect.consumes:
+        for number in range(site.unbound, len(site.arguments)):
+            _read_too(site, effect, site.argument(number, frame, frame.f_locals), owner, listener)
     windows.announce_next(owner, access)  # send() and its like
     listener(access, owner, key, None)
+
+
+def _read_too(site: CallSite, effect: Effect, value: object, owner: object, listener: Listener) -> None:
+    """Another container than ``owner``, of which the call looks at something."""
+    other = container_of(value)
+    if other is not None and other is not owner:
+        listener(site.access("read", effect.name, True), other, None, None)
 
 
 def _attribute(

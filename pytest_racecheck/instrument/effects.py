@@ -24,6 +24,16 @@ AccessKind = Literal["read", "write", "update"]
 #: Methods of a generator that let its code go on.
 _RESUMING: Final = frozenset({"__next__", "send", "throw", "close"})
 
+#: Methods that take what is in their arguments, which are containers themselves.
+_CONSUMING: Final = frozenset(
+    {
+        *("extend", "extendleft", "update", "difference_update", "intersection_update", "symmetric_difference_update"),
+        *("union", "intersection", "difference", "symmetric_difference", "isdisjoint", "issubset", "issuperset"),
+        *("__iadd__", "__ior__", "__iand__", "__isub__", "__ixor__", "__add__", "__or__", "__and__", "__sub__"),
+        *("__xor__", "__eq__", "subtract"),
+    }
+)
+
 
 class Effect:
     """What a call does to a container: to the item that its ``key``-th argument names, to the whole if None.
@@ -31,15 +41,17 @@ class Effect:
     ``argument`` tells which argument the container is, when it isn't the object whose method is called.
     """
 
-    __slots__ = ("argument", "is_plain", "key", "kind", "name")
+    __slots__ = ("argument", "consumes", "is_plain", "key", "kind", "name")
 
     def __init__(self, kind: AccessKind, name: str, key: int | None = None, argument: int | None = None) -> None:
         self.kind: Final = kind
         self.name: Final = name
         self.key: Final = key
         self.argument: Final = argument
-        #: One step on the whole of the object whose method it is, with no code in Python inside.
-        self.is_plain: Final = key is None and argument is None and name not in _RESUMING
+        #: It reads the containers among its arguments, too.
+        self.consumes: Final = argument is None and name in _CONSUMING
+        #: One step on the whole of the object whose method it is and no other, with no code in Python inside.
+        self.is_plain: Final = key is None and argument is None and name not in _RESUMING and not self.consumes
 
 
 _LIST: Final = {

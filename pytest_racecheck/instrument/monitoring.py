@@ -122,7 +122,8 @@ def _audited(
     def on_call(code: CodeType, offset: int, function: object, first: object) -> None:
         thread = current.thread
         if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
-            auditor.called(code, get_frame(1).f_lineno, function, is_told=offset in calls.get(id(code), ()))
+            is_told = offset in calls.get(id(code), ())
+            auditor.called(code, get_frame(1).f_lineno, function, first, is_told=is_told)
             call(code, offset, function, first)
 
     return on_call

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import copy
 import functools
 import io
 import itertools
 import json
 import math
 import random
+import sys
 import threading
 import types
 from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import Engine
 
 SHARED: dict[str, int] = {"a": 1}
+NESTED = {"a": [1]}
 
 
 class Thing:
@@ -51,6 +54,10 @@ def known_calls() -> None:
     collections.deque(items).append(1)
     next(itertools.count())
     print(end="")
+    sum(items)
+    max(SHARED, key=len)
+    list(map(str, items))
+    items.extend([4])
     _ = thing.cached
 
 
@@ -67,6 +74,18 @@ UNKNOWN: list[tuple[Callable[[], object], str]] = [
     (lambda: random.randint(1, 2), "Random.randint"),
     (lambda: print("x", file=io.StringIO()), "print"),
     (printed_to_where_the_test_looks, "print"),
+    (lambda: "{a}".format_map(SHARED), "str.format_map"),
+    (lambda: functools.reduce(int.__add__, SHARED.values()), "reduce"),
+    (lambda: contextlib.ExitStack().close(), "ExitStack."),
+]
+
+#: Only where the interpreter tells what a call is given.
+SEEN_FROM_3_12: list[tuple[Callable[[], object], str]] = [
+    (lambda: copy.deepcopy(NESTED), "deepcopy"),
+    (lambda: sum([[1], [2]], []), "sum"),  # noqa: RUF017 - that it reads what is inside is the point
+    (lambda: str([[1]]), "str"),
+    (lambda: list(map(SHARED.get, "a")), "map"),
+    (lambda: list(itertools.islice(iter("abc"), 2)), "islice"),
 ]
 
 
@@ -103,6 +122,54 @@ def test_what_is_not_known_is_named_with_its_place(engine: Engine, call: Callabl
     told = notes(engine, call)
     assert f"calls {name}" in told or f"calls mappingproxy.{name}" in told
     assert "test_audit.py:" in told
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a profile function is not told what a call is given")
+@pytest.mark.parametrize(("call", "name"), SEEN_FROM_3_12, ids=[name for _, name in SEEN_FROM_3_12])
+def test_what_is_inside_of_containers_is_not_known(engine: Engine, call: Callable[[], object], name: str) -> None:
+    assert f"calls {name}" in notes(engine, call)
+
+
+class Shared:
+    value = 0
+
+
+def extended(engine: Engine) -> bool:
+    items, more = [0], [1, 2]
+    engine.together(lambda: items.extend(more), lambda: more.append(3))
+    return items == [0, 1, 2]
+
+
+def united(engine: Engine) -> bool:
+    items, more = {0}, {1}
+    found: list[set[int]] = []
+    engine.together(lambda: found.append(items.union(more)), lambda: more.add(2))
+    return found == [{0, 1}]
+
+
+def target_that_is_partial(engine: Engine) -> bool:
+    items: list[int] = []
+    found: list[int] = []
+    engine.together(functools.partial(items.append, 1), lambda: found.append(len(items)))
+    return found == [1]
+
+
+def target_that_sets(engine: Engine) -> bool:
+    Shared.value = 0
+    found: list[int] = []
+    thread = threading.Thread(target=setattr, args=(Shared, "value", 1))
+    thread.start()
+    engine.together(lambda: found.append(Shared.value))
+    thread.join()
+    return found == [1]
+
+
+@pytest.mark.parametrize("program", [extended, united, target_that_is_partial, target_that_sets])
+def test_no_order_is_proved_to_be_the_only_one(engine: Engine, program: Callable[[Engine], bool]) -> None:
+    def body() -> None:
+        assert program(engine)
+
+    assert engine.explore(body, strategy="exhaustive", interleavings=100).verdict != "proved"
 
 
 def test_what_only_one_thread_does_alone_is_no_gap(engine: Engine) -> None:
