@@ -133,7 +133,7 @@ def test_a_daemon_that_goes_on_hides_no_cycle(pytester: pytest.Pytester) -> None
                 with second:
                     pass
 
-        @pytest.mark.race
+        @pytest.mark.race(timeout=3)
         def test_it():
             def beat():
                 while True:

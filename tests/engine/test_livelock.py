@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_racecheck.engine.points import FUTILE
+from pytest_racecheck.engine.runner import Runner
+
 if TYPE_CHECKING:
     from tests.conftest import Engine
 
@@ -118,11 +121,13 @@ def test_nor_is_one_that_tries(engine: Engine) -> None:
         engine.passes(lambda: engine.together(wait, wait), interleavings=1, timeout=60.0)
 
 
-def test_a_loop_with_a_deadline_is_none(engine: Engine) -> None:
+def test_a_loop_with_a_deadline_is_none(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Runner.begin.__kwdefaults__ is not None
+    monkeypatch.setitem(Runner.begin.__kwdefaults__, "futile", FUTILE // 20)
     shared = Shared()
 
     def wait() -> None:
-        end = time.monotonic() + 110
+        end = time.monotonic() + 6
         while not shared.ready and time.monotonic() < end:
             time.sleep(0.001)
 

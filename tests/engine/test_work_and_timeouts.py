@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_racecheck.engine import points
+from pytest_racecheck.engine.points import FUTILE
+from pytest_racecheck.engine.runner import Runner
+
 if TYPE_CHECKING:
     from tests.conftest import Engine
 
@@ -135,13 +139,19 @@ def test_no_time_out_passes(engine: Engine, body: Callable[[Engine], None], stra
     engine.passes(lambda: body(engine), strategy=strategy, interleavings=6, timeout=30.0)
 
 
-def test_reading_for_long_is_no_livelock(engine: Engine) -> None:
+def test_reading_for_long_is_no_livelock(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Runner.begin.__kwdefaults__ is not None
+    monkeypatch.setitem(Runner.begin.__kwdefaults__, "futile", FUTILE // 20)
     table = Table()
-    engine.passes(lambda: engine.together(lambda: [table.total() for _ in range(115)]), interleavings=1, timeout=60.0)
+    engine.passes(lambda: engine.together(lambda: [table.total() for _ in range(6)]), interleavings=1, timeout=60.0)
 
 
 @pytest.mark.parametrize("strategy", ["random", "pct"])
-def test_two_work_until_one_who_sleeps_says_stop(engine: Engine, strategy: str) -> None:
+def test_two_work_until_one_who_sleeps_says_stop(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    monkeypatch.setattr(points, "LONG_STINT", points.LONG_STINT // 10)
+
     class Shared:
         stop = False
         done = 0
