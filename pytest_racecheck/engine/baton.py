@@ -16,6 +16,7 @@ from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.clock import TOLERANCE, Clock, Origin
 from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.external import External
+from pytest_racecheck.engine.signals import Signals
 from pytest_racecheck.engine.thread import WORK, ControlledThread, Ready
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Baton:
         self.clock = Clock(origin)
         self.observer = observer
         self.external = External(self)
+        self.signals = Signals(self)
         self.threads: list[ControlledThread] = []
         self.by_thread: dict[int, ControlledThread] = {}
         self.ready = Ready()
@@ -193,7 +195,7 @@ class Baton:
         if external.count or (deadline is not None and external.is_time_real):
             external.wait(deadline)
             self._expire(clock.now + (0 if external.threads else TOLERANCE))
-        elif external.wait_for_signal(deadline):
+        elif self.signals.wait_for_timer(deadline):
             self._expire(clock.now)
         elif not (self._somebody_waits() and external.wait_for_release()):
             if deadline is None:
@@ -258,7 +260,7 @@ class Baton:
     def park(self, me: ControlledThread) -> None:
         """Waits at the gate of ``me`` until it is handed the baton."""
         if me is self.main:
-            self.external.remind(me)
+            self.signals.remind()
             self._park_main(me)
         else:
             me.gate.acquire()
@@ -278,7 +280,7 @@ class Baton:
                     current.thread = me
                 return
             except BaseException as error:  # noqa: BLE001 - raised again when the run has ended
-                if self.external.takes(error):
+                if self.signals.takes(error):
                     if current.thread is not me:
                         continue
                     # The signal came together with the baton. It is not at the gate if it was taken there already.
@@ -331,7 +333,7 @@ class Baton:
             for thread in self.threads:
                 del thread.scheduler
                 thread.location = thread.also = thread.resource = thread.moment = thread.attempt = None
-            del self.external
+            del self.external, self.signals
 
     # ------------------------------------------------------------------ the end of a run
 
@@ -357,7 +359,7 @@ class Baton:
                 raise Unwind
             return True
         if me is self.main and self.stuck is None:
-            self.external.raise_now(me)
+            self.signals.raise_now()
         if self.external.threads:
             self.external.settle()
         if self.external.news:

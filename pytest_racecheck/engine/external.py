@@ -37,10 +37,6 @@ PATIENCE: Final = 0.05
 #: The same for all waits of a run together, while the child does not wait itself: on a busy machine it takes longer.
 PATIENCE_WITH_BUSY: Final = 2.0
 
-#: Timers that send a signal later than in so many real seconds are there for when things go wrong; and all of a run
-#: together get no more than that.
-MOST_ALARM: Final = 1.0
-
 #: Real seconds in which a thread whose call has returned asks for the baton: time enough to take the GIL.
 SETTLING: Final = 0.00005
 
@@ -70,14 +66,9 @@ class External:
         self.places: set[str] = set()
         #: How often the baton was taken away from a thread that blocked without telling.
         self.taken = 0
-        #: What a handler of a signal raised, until the main thread can raise it.
-        self._late: BaseException | None = None
-        #: How often the test has sent its own process SIGINT, as far as nothing has come of it yet.
-        self.interrupts = 0
         #: The holder of the baton waits here, on behalf of all.
         self.minding = False
         self._patience = PATIENCE_WITH_BUSY
-        self._timers_wait = MOST_ALARM
         #: All threads of the run are outside: the first to return takes the baton. Guarded, like the hand-over, by:
         self._vacant = False
         self._mutex = real.allocate_lock()
@@ -180,7 +171,7 @@ class External:
         try:
             while True:
                 if current.thread is self._scheduler.main:
-                    self.raise_now(self._scheduler.main)
+                    self._scheduler.signals.raise_now()
                 rest = deadline - real.monotonic()
                 if self.threads or not pending:
                     # Who comes back wakes this one up.
@@ -303,48 +294,6 @@ class External:
         scheduler.park(me)
         _end_if_over(me)
 
-    def takes(self, error: BaseException) -> bool:
-        """Whether ``error``, raised by a signal while main is parked, is the test's own doing, and nobody's Ctrl-C.
-
-        If so, it is raised as soon as main gets on, unless the run is over.
-        """
-        if not self.interrupts or not isinstance(error, KeyboardInterrupt):
-            return False
-        if self._scheduler.stuck is None:
-            self.raise_later(error, is_parked=True)
-        self.interrupts -= 1  # now whoever sent it may go on
-        return True
-
-    def wait_for_interrupt(self) -> None:
-        """Gives the main thread, which is parked, the time to notice the SIGINT that another one has just sent."""
-        deadline = real.monotonic() + SLICE
-        while self.interrupts and real.monotonic() < deadline:
-            real.sleep(SETTLING)
-
-    def raise_later(self, error: BaseException, *, is_parked: bool) -> None:
-        """A handler of a signal raised ``error`` in the main thread, in the midst of what racecheck does there.
-
-        It is raised as soon as that thread gets on: if it ``is_parked``, it need not wait any longer for what it does.
-        """
-        main = self._scheduler.main
-        self._late = error
-        main.attention = True
-        if is_parked:
-            self.remind(main)
-
-    def remind(self, main: ControlledThread) -> None:
-        """``main`` parks, or is parked: it gets the baton back soon if there is something to raise in it."""
-        if self._late is not None:
-            self.arrivals.append(main)
-            self._wake_holder()
-
-    def raise_now(self, main: ControlledThread) -> None:
-        """Raises what a handler of a signal raised in ``main``, which is running."""
-        error, self._late = self._late, None
-        if error is not None:
-            main.deadline = None
-            raise error
-
     def admit(self) -> None:
         """Enables those who are back, and those whose wait somebody ended. Called by the holder of the baton."""
         while self.released:
@@ -372,6 +321,11 @@ class External:
         """A thread that nobody controls freed ``resource``. Called by that thread, which does not hold the baton."""
         self.released.append(resource)
         self.places.add("threads that are not controlled")
+        self._wake_holder()
+
+    def arrive(self, thread: ControlledThread) -> None:
+        """``thread`` wants the baton: it is back, or a handler of a signal interrupts what it waits for."""
+        self.arrivals.append(thread)
         self._wake_holder()
 
     def _wake_holder(self) -> None:
@@ -409,27 +363,6 @@ class External:
                     return False
         finally:
             self.minding = False
-        return True
-
-    # ------------------------------------------------------------------ signals
-
-    def may_strike(self, deadline: int | None) -> bool:
-        """Whether a timer of the test's is about to send a signal, whose handler may end a wait.
-
-        ``deadline``: the one that comes on the virtual clock, in case it does before that.
-        """
-        if "signals" not in self.places or self._timers_wait <= 0:
-            return False
-        rest = waiting.seconds_to_alarm()
-        return 0 < rest <= MOST_ALARM and (deadline is None or rest < (deadline - self._scheduler.clock.now) / 1e9)
-
-    def wait_for_signal(self, deadline: int | None) -> bool:
-        """Nobody can go on: lets real time pass if a signal may strike. Returns whether it did."""
-        if not self.may_strike(deadline):
-            return False
-        began = real.monotonic()
-        self.pass_time(deadline)
-        self._timers_wait -= real.monotonic() - began
         return True
 
     def _outsiders(self) -> bool:

@@ -22,10 +22,15 @@ _PACKAGES: Final = _STANDARD + "site-packages" + os.sep
 _sites: dict[tuple[CodeType, int], Site] = {}
 
 
+def is_ours(file: str) -> bool:
+    """Whether a file is one of racecheck's; the tutorial's programs count as the user's."""
+    return file.startswith(OWN) and not file.startswith(TUTORIAL)
+
+
 def is_users(file: str) -> bool:
     """Whether a file is neither the standard library's nor ours (the tutorial's programs count as the user's)."""
     if file.startswith(OWN):
-        return file.startswith(TUTORIAL)
+        return not is_ours(file)
     return not file.startswith("<frozen") and (not file.startswith(_STANDARD) or file.startswith(_PACKAGES))
 
 

@@ -194,7 +194,7 @@ class Points(Baton):
         self.in_vain(me, SLEEP)
         clock = self.clock
         deadline = clock.now + duration
-        lasts = self.external.is_time_real or self.external.may_strike(deadline)
+        lasts = self.external.is_time_real or self.signals.may_strike(deadline)
         if lasts or (not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None)):
             self._naps_in_a_row += 1
             patient = self._naps and not lasts and me.naps <= NAPS and self._naps_in_a_row <= NAPS_IN_A_ROW

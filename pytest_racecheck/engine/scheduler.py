@@ -162,31 +162,33 @@ class Scheduler(Points):
                     self.looked(me, POLL)
                     return False
                 self.clock.add(me, self.clock.now + timeout)
-            free = self._wait_for(me, resource)
+            me.ops += 1  # a choice of its own, after the one before the attempt
+            me.waits = resource
+            self._wait_among(me, resource, resource.waiters)
+            free = resource.is_free()
+            if not free:
+                self._timed_out(me)
         if self.observer is not None:
             self.observer.operation(me, kind if free else "timeout", resource)
         return free
 
-    def _wait_for(self, me: ControlledThread, resource: Waitable) -> bool:
-        """Blocks until ``resource`` is free or the deadline of ``me`` is over. Returns whether it is free."""
-        me.ops += 1  # a choice of its own, after the one before the attempt
+    def _wait_among(self, me: ControlledThread, resource: object, waiters: list[ControlledThread]) -> None:
+        """Blocks until somebody enables ``me``, one of the ``waiters`` for ``resource``, or its deadline is over."""
         if self.observer is not None:
             self.observer.operation(me, "block", resource)
-        me.waits = resource
-        resource.waiters.append(me)
+        waiters.append(me)
         try:
             self._block(me)
         finally:
-            resource.waiters.remove(me)
+            waiters.remove(me)
             me.waits = None
             me.deadline = None
         me.vain += me.idle
         me.idle = 0
-        free = resource.is_free()
-        if not free:
-            me.naps += 1
-            self.in_vain(me, SLEEP)
-        return free
+
+    def _timed_out(self, me: ControlledThread) -> None:
+        me.naps += 1
+        self.in_vain(me, SLEEP)
 
     def join(self, me: ControlledThread, target: ControlledThread, timeout: int | None) -> bool:
         """Waits for the end of ``target``, at most ``timeout`` nanoseconds. Returns whether it has ended."""
@@ -202,14 +204,9 @@ class Scheduler(Points):
         if not target.ended:
             if timeout is not None:
                 self.clock.add(me, self.clock.now + timeout)
-            if self.observer is not None:
-                self.observer.operation(me, "block", target)
-            target.joiners.append(me)
-            try:
-                self._block(me)
-            finally:
-                target.joiners.remove(me)
-                me.deadline = None
+            self._wait_among(me, target, target.joiners)
+            if not target.ended:
+                self._timed_out(me)
         if target.ended:
             me.state_hash = hash((me.state_hash, target.state_hash))
             if not target.joined:

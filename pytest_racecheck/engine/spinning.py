@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_racecheck.engine.places import OWN, TUTORIAL
+from pytest_racecheck.engine.places import is_ours
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread
@@ -77,7 +77,7 @@ def came_round(me: ControlledThread, effort: int) -> bool:
 
 def _innermost() -> FrameType | None:
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None and _is_ours(frame):
+    while frame is not None and is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 
@@ -87,7 +87,7 @@ def _calls(innermost: FrameType) -> list[_Call]:
     found: list[_Call] = []
     frame: FrameType | None = innermost
     while frame is not None and not frame.f_globals.get("__name__", "").startswith("pytest_racecheck.engine."):
-        if not _is_ours(frame):
+        if not is_ours(frame.f_code.co_filename):
             variables = dict(frame.f_locals)
             # What an iterator will give next does not show.
             if len(found) == _DEEPEST or any(issubclass(type(value), Iterator) for value in variables.values()):
@@ -95,11 +95,6 @@ def _calls(innermost: FrameType) -> list[_Call]:
             found.append((frame.f_code, frame.f_lasti, variables))
         frame = frame.f_back
     return found
-
-
-def _is_ours(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    return file.startswith(OWN) and not file.startswith(TUTORIAL)
 
 
 def _is_same_call(mine: _Call, its: _Call) -> bool:

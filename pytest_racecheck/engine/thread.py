@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.spinning import Moment
 
 
-#: After so many operations of one thread, time may have passed for others, too.
+#: After so many operations of all threads together, time may have passed for those who wait for it.
 WORK: Final = 20_000
 
 
@@ -117,7 +117,8 @@ class ControlledThread:
         self.unwinding = 0
         #: When it last got the baton, in hand-overs since the run began.
         self.turn = 0
-        #: The number of its operation with which it got the baton, and of the one at which the clock is to be asked.
+        #: The number of its operation with which it got the baton, and of the one at which the clock is to be asked, if
+        #: it goes on until then.
         self.stint = 0
         self.tired = WORK
         #: It has worked on for so long that it gives way at its next scheduling point.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import signal
 import stat
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -137,11 +136,6 @@ def _content(path: str) -> bytes:
         return b""
     finally:
         real.os_close(descriptor)
-
-
-def seconds_to_alarm() -> float:
-    """Until the timer of this process sends a signal, in real time; 0 if none is set."""
-    return signal.getitimer(signal.ITIMER_REAL)[0] if hasattr(signal, "getitimer") else 0.0
 
 
 def is_asleep(native_id: int) -> bool:

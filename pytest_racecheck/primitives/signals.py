@@ -57,7 +57,7 @@ class _Handler:
             waits = holder is main and external.minding
             if waits or frame is None or not frame.f_code.co_filename.startswith(_ENGINE):
                 raise
-            external.raise_later(error, is_parked=holder is not main)
+            main.scheduler.signals.raise_later(error, is_parked=holder is not main)
         finally:
             main.quiet -= 1
 
@@ -87,16 +87,15 @@ def _interrupting(original: Callable[..., Any], is_meant: Callable[..., bool]) -
         me = current.thread
         if me is None or me.ident != real.get_ident() or me.quiet or not is_meant(*args):
             return original(*args)
-        external = me.scheduler.external
-        external.places.add("signals")
-        external.interrupts += 1
+        scheduler = me.scheduler
+        scheduler.external.places.add("signals")
+        if me is scheduler.main or _getsignal(signal.SIGINT) is not signal.default_int_handler:
+            return original(*args)
+        scheduler.signals.announce()
         try:
             return original(*args)
         finally:
-            if me is me.scheduler.main:  # it has raised already
-                external.interrupts -= 1
-            else:
-                external.wait_for_interrupt()
+            scheduler.signals.wait_until_noticed()
 
     return send
 

@@ -120,7 +120,7 @@ class _Teller:
                 if told and hidden:
                     entry.folded = f"{self._dots} {len(hidden)} {'line' if len(hidden) == 1 else 'lines'}"
                 if left_out:  # of a very long run
-                    entry.folded = f"{self._dots} {left_out} steps left out"
+                    entry.folded = f"{self._dots} {left_out} {'step' if left_out == 1 else 'steps'} left out"
                 told.append(entry)
             hidden, left_out = [], 0
             self._add(entry, step, before)

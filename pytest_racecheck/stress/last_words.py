@@ -19,13 +19,13 @@ def last_operations(run: StressRun) -> tuple[Step, ...]:
             (number, thread.label, kind, access, site)
             for thread in run.threads
             for number, kind, access, site in list(thread.recent)
+            if site is not None
         ),
         key=lambda each: each[0],
     )
     return tuple(
         _step(position, label, kind, access, site)
         for position, (_, label, kind, access, site) in enumerate(noted, start=1)
-        if site is not None
     )
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_racecheck.engine import current
+
 if TYPE_CHECKING:
     from tests.conftest import Engine
 
@@ -142,3 +144,20 @@ def test_an_interrupt_that_the_test_expects_is_an_exception_like_all(
         thread.join()
 
     engine.passes(body, interleavings=4)
+
+
+def test_a_handler_of_the_test_gets_the_interrupt_that_it_sends(engine: Engine) -> None:
+    def body() -> None:
+        seen: list[int] = []
+        before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+        try:
+            engine.together(lambda: os.kill(os.getpid(), signal.SIGINT))
+            time.sleep(0)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert seen == [signal.SIGINT]
+        assert current.thread is not None
+        taken = current.thread.scheduler.signals.takes(KeyboardInterrupt())
+        assert not taken, "a person's Ctrl-C would be taken for the test's own"
+
+    engine.passes(body, interleavings=3)

@@ -26,6 +26,13 @@ case " $* " in
 esac
 """
 
+#: Stops the process, as py-spy does, and then takes its time.
+SLOW = """#!/bin/sh
+echo "$*" >> {calls}
+case "$*" in *--native*) kill -STOP $4; exec sleep 60 ;; esac
+echo '[]'
+"""
+
 
 @pytest.fixture
 def py_spy(tmp_path: Path) -> str:
@@ -142,3 +149,23 @@ if __name__ == "__main__":
     root = str(Path(client.__file__).parents[2])
     done = subprocess.run([sys.executable, "-c", code, root], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_dump_that_takes_too_long_leaves_nobody_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """py-spy stops a process while it looks at it; killed in the midst of that, it does not let it go on."""
+    calls = tmp_path / "calls"
+    slow = tmp_path / "py-spy"
+    slow.write_text(SLOW.format(calls=calls))
+    slow.chmod(0o755)
+    monkeypatch.setattr(sentinel, "DUMP_SECONDS", 0.5)
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        found = sentinel.dump(str(slow), process.pid)
+        assert found["method"] == "py-spy dump"
+        assert found["errors"] == ["py-spy dump --native: took more than 0.5 s"]
+        assert [line.split()[4:] for line in calls.read_text().splitlines()] == [["--native"], []]
+        state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        assert state == "S"
+    finally:
+        process.kill()
+        process.wait()
