@@ -169,5 +169,5 @@ class Confirmation:
 
             return self._run(begin)
 
-        searching = strategy.create("auto", Random(self._seed), under_gil.RUNS)
+        searching = strategy.create("auto", Random(self._seed), under_gil.RUNS // 2)
         return under_gil.search_under_gil(failed, run_one, searching, schedule)

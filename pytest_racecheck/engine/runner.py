@@ -117,6 +117,7 @@ class Runner:
             self._model = model
             self._memory.gil = model == "gil"
             self._audited = False
+            self._audit.gaps.clear()  # a run that failed calls what makes its message
             self._instrumentation.close()
             self._open_instrumentation()
 
