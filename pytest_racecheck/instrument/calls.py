@@ -127,6 +127,11 @@ def _descriptor(cls: type, name: str) -> object:
 
 
 def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, listener: Listener) -> None:
+    if effect.name == "iter" and effect.argument is not None:
+        arguments = range(max(effect.argument, 1), len(site.arguments))
+        more = (site.argument(number, frame, frame.f_locals) for number in arguments)
+        handlers.iterate(site.access_for(effect), more if effect.argument else (first, *more), listener)
+        return
     if effect.argument is not None:
         if effect.argument:
             first = site.argument(effect.argument, frame, frame.f_locals)
@@ -134,6 +139,7 @@ def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, liste
             if is_iterator(first):
                 windows.announce_next(first, site.access_for(effect))
                 listener(site.access_for(effect), first, None, None)
+                _read_too(site, effect, first, first, listener)
             return
         owner = container_of(first)
         if owner is not None:

@@ -15,6 +15,7 @@ from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument.attributes import find, kinds, mro_of, one_of, remembered
 
 _MUTABLE: Final = (list, dict, set, deque, bytearray, array.array)
+_WATCHED: Final = (dict, set, deque)
 _IN_C: Final = (types.WrapperDescriptorType, types.MethodDescriptorType)
 _LISTLIKE: Final = (list, deque, bytearray, array.array)
 _IMMUTABLE: Final = (str, bytes, tuple, range, frozenset, int, float, types.MappingProxyType, type)
@@ -90,6 +91,11 @@ def container_of(obj: object, depth: int = 3) -> object | None:
                 if found is not None:
                     return found
     return None
+
+
+def notices_changes(owner: object) -> bool:
+    """Whether an iterator of ``owner``, once it is made, fails when the size of ``owner`` has changed."""
+    return issubclass(type(owner), _WATCHED)
 
 
 def is_iterator(obj: object) -> bool:

@@ -66,14 +66,16 @@ class Context:
         #: The last instruction that pushed something.
         self.before: Instruction | None = None
         #: How often an instruction of one expression was met: comprehensions and chained comparisons have several.
-        self._met: dict[ast.AST, int] = {}
-        #: The comprehension that the code is, once that is known, where all loops of the code are its own.
+        self._met: dict[tuple[ast.AST, str], int] = {}
+        #: The comprehension or generator expression that the code is, once that is known.
+        self.own: ast.expr | None = None
+        #: The same, where all loops of the code are its own.
         self.comprehension: ast.expr | None = None
         #: The next loop is the outermost of a comprehension that is a function.
         self.hidden_loop = code.co_name in ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 
-    def count(self, node: ast.AST) -> int:
+    def count(self, node: ast.AST, what: str = "") -> int:
         """How often this was asked for ``node`` before."""
-        number = self._met.get(node, 0)
-        self._met[node] = number + 1
+        number = self._met.get((node, what), 0)
+        self._met[node, what] = number + 1
         return number

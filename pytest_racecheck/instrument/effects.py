@@ -129,6 +129,10 @@ _UPDATERS: Final[tuple[Callable[..., Any], ...]] = (
 )
 
 
+#: Functions that make an iterator of their arguments, from the one with this number on.
+_MAKERS: Final[dict[Callable[..., Any], int]] = {iter: 0, enumerate: 0, zip: 0, map: 1, filter: 1}
+
+
 def _effects() -> dict[object, Effect]:
     table: dict[object, Effect] = {}
     for cls, methods in _TABLES:
@@ -144,6 +148,8 @@ def _effects() -> dict[object, Effect]:
         table[_function(function)] = Effect("read", function.__name__, None, argument)
     for function in _UPDATERS:
         table[_function(function)] = Effect("update", function.__name__, None, 0)
+    for function, argument in _MAKERS.items():
+        table[function] = Effect("read", "iter", None, argument)
     for name in ("update", "subtract"):
         table[vars(Counter)[name]] = Effect("update", name)
     for name in ("most_common", "elements", "total", "copy"):
@@ -167,7 +173,7 @@ METHOD_NAMES: Final = frozenset(
     {name for _, methods in _TABLES for names in methods.values() for name in names.split()}
     | {"subtract", "most_common", "elements", "total"}
 )
-FUNCTION_NAMES: Final = frozenset(function.__name__ for function in (*_READERS, *_UPDATERS))
+FUNCTION_NAMES: Final = frozenset(function.__name__ for function in (*_READERS, *_UPDATERS, *_MAKERS))
 
 #: Methods that nothing but containers has, with what they do: for a call whose receiver can't be found out.
 TELLING_METHODS: Final = {

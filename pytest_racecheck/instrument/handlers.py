@@ -7,7 +7,7 @@ the frame of the user: they are kept flat, never raise, and run no code of the u
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -34,6 +34,7 @@ from pytest_racecheck.instrument.containers import (
     has_item,
     is_iterator,
     items_of,
+    notices_changes,
     plain_key,
 )
 
@@ -267,7 +268,26 @@ def two_wholes(access: Access, left: Getter, right: Getter) -> Handler:
     return handler
 
 
-def next_item(access: Access, update: Access, operands: tuple[Getter, ...], made_here: bool) -> Handler:
+def iterator(access: Access, operands: tuple[Getter, ...]) -> Handler:
+    """The beginning of a loop over ``operands``."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        variables = frame.f_locals
+        iterate(access, [operand(frame, variables) for operand in operands], listener)
+        return None
+
+    return handler
+
+
+def iterate(access: Access, values: Iterable[object], listener: Listener) -> None:
+    """An iterator of each of ``values`` is made: some notice what changes in their container from then on."""
+    for value in values:
+        owner = None if is_iterator(value) else container_of(value)
+        if owner is not None and notices_changes(owner):
+            listener(access, owner, None, None)
+
+
+def next_item(access: Access, update: Access, operands: tuple[Getter, ...], made_here: bool = False) -> Handler:
     """The next item of a loop: reads the containers behind it; an iterator not ``made_here`` is changed as well."""
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:

@@ -58,6 +58,41 @@ def _loop(context: Context, instruction: Instruction, source: SourceFile) -> Han
     return handlers.next_item(read, update, operands, hidden)
 
 
+def _delegate(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
+    """``yield from``: a loop in one instruction."""
+    node = source.node(instruction.position, ast.YieldFrom)
+    operands = operands_of(context, node.value) if node is not None else ()
+    if node is None or not operands:
+        return None
+    get = context.accesses.get
+    return handlers.next_item(get(node.value, "read", "iter", True), get(node.value, "update", "iter", True), operands)
+
+
+def _iterator(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
+    iterated = _about_to_iterate(context, instruction, source)
+    if iterated is None or is_fresh(iterated):
+        return None
+    operands = operands_of(context, iterated)
+    return handlers.iterator(context.accesses.get(iterated, "read", "iter", True), operands) if operands else None
+
+
+def _about_to_iterate(context: Context, instruction: Instruction, source: SourceFile) -> ast.expr | None:
+    """What the loop with this instruction is to iterate over."""
+    if instruction.opname == "GET_YIELD_FROM_ITER":
+        delegating = source.node(instruction.position, ast.YieldFrom)
+        return delegating.value if delegating is not None else None
+    if not opcodes.LOOP_AT_STATEMENT:
+        return next(iter(source.iterated.get(instruction.position, ())), None)
+    node = source.node(instruction.position, ast.For, *_COMPREHENSIONS)
+    if isinstance(node, ast.For):
+        return node.iter
+    if not isinstance(node, _COMPREHENSIONS):
+        return None
+    # Where it is a function, the first iterator is passed to it.
+    number = context.count(node, "GET_ITER") + (node is context.own)
+    return node.generators[number % len(node.generators)].iter
+
+
 def _iterated(context: Context, instruction: Instruction, source: SourceFile) -> tuple[ast.expr, ast.expr] | None:
     """What the loop with this FOR_ITER iterates over, and its target."""
     if opcodes.LOOP_AT_STATEMENT:
@@ -65,8 +100,10 @@ def _iterated(context: Context, instruction: Instruction, source: SourceFile) ->
         if isinstance(node, ast.For):
             return node.iter, node.target
         if isinstance(node, _COMPREHENSIONS):
-            if context.hidden_loop and opcodes.COMPREHENSIONS_ARE_FUNCTIONS:
-                context.comprehension = node  # its inner loops are said to stand anywhere
+            if context.hidden_loop:
+                context.own = node
+                if opcodes.COMPREHENSIONS_ARE_FUNCTIONS:
+                    context.comprehension = node  # its inner loops are said to stand anywhere
             generator = node.generators[context.count(node) % len(node.generators)]
             return generator.iter, generator.target
     return source.iterated.get(instruction.position)
@@ -163,7 +200,10 @@ def _names(node: ast.expr) -> set[str]:
 
 
 MAKERS: Final[dict[str, Maker]] = {
+    "GET_ITER": _iterator,
+    "GET_YIELD_FROM_ITER": _iterator,
     "FOR_ITER": _loop,
+    "SEND": _delegate,
     "CONTAINS_OP": _contains,
     "COMPARE_OP": _operator,
     "BINARY_OP": _operator,
