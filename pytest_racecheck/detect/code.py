@@ -6,10 +6,18 @@ import ast
 import bisect
 import functools
 import linecache
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TESTED: Final = (ast.If, ast.While, ast.IfExp)
+_ASSIGNING: Final = (ast.Assign, ast.AugAssign, ast.AnnAssign)
+_LEAVING: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+#: Line and column, both as in the source; None for the column: the whole line.
+Spot = tuple[int, int | None]
 
 
 def code_at(file: str, line: int) -> str:
@@ -27,26 +35,34 @@ def is_guarded(file: str, test: int, line: int) -> bool:
     return any(_covers(node.test, test) and _within(node.body, line) for node in _source(file).choices)
 
 
-def flows(file: str, first: int, second: int) -> bool:
-    """Whether what line ``first`` reads goes, through variables of one function, into what line ``second`` does."""
+def flows(file: str, first: Spot, second: Spot) -> bool:
+    """Whether what is read at ``first`` goes, through variables of one function, into what is done at ``second``."""
     source = _source(file)
-    start, end = source.statement(first), source.statement(second)
+    start, end = source.statement(*first), source.statement(*second)
     if start is None or end is None:
         return False
     if start is end:
-        return isinstance(start, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr))
-    names = _bound(start)
-    if not names or second < first:
+        return isinstance(start, (*_ASSIGNING, ast.Expr))
+    return bool(_used(end) & set().union(*(names for _, names in _on_the_way(source, start, end))))
+
+
+def decides(file: str, first: Spot, second: Spot) -> bool:
+    """Whether what is read at ``first`` is kept in a variable, by which a condition lets ``second`` come about."""
+    source = _source(file)
+    start, end = source.statement(*first), source.statement(*second)
+    if start is None or end is None or start is end:
         return False
-    for statement in source.statements[source.index(start) + 1 : source.index(end)]:
-        if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign)) and names & _used(statement):
-            names |= _bound(statement)
-    return bool(names & _used(end))
+    return any(
+        isinstance(statement, (ast.If, ast.While))
+        and names & _used(statement.test)
+        and (end in ast.walk(statement) or isinstance(statement.body[-1], _LEAVING))
+        for statement, names in _on_the_way(source, start, end)
+    )
 
 
-def is_increment(file: str, line: int) -> bool:
+def is_increment(file: str, spot: Spot) -> bool:
     """Whether the statement is of the kind of ``x += 1``."""
-    return isinstance(_source(file).statement(line), ast.AugAssign)
+    return isinstance(_source(file).statement(*spot), ast.AugAssign)
 
 
 def in_one_function(file: str, first: int, second: int) -> bool:
@@ -83,13 +99,14 @@ class _Source:
         self._functions = [node for node in nodes if isinstance(node, _FUNCTIONS)]
         self._lines = [node.lineno for node in self.statements]
 
-    def statement(self, line: int) -> ast.stmt | None:
-        """The innermost statement that stands on this line; of a compound one, its head alone."""
+    def statement(self, line: int, column: int | None = None) -> ast.stmt | None:
+        """The innermost statement that stands on this line, or there; of a compound one, its head alone."""
         for number in range(bisect.bisect_right(self._lines, line) - 1, -1, -1):
             node = self.statements[number]
-            if _covers(node, line):
+            if _covers(node, line, column):
                 body = getattr(node, "body", None)
-                return None if body and body[0].lineno <= line else node
+                inside = body and (body[0].lineno, body[0].col_offset) <= (line, column or 0)
+                return None if inside or (body and column is None and body[0].lineno == line) else node
         return None
 
     def index(self, statement: ast.stmt) -> int:
@@ -123,5 +140,16 @@ def _bound(statement: ast.stmt) -> set[str]:
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
-def _used(statement: ast.stmt) -> set[str]:
+def _on_the_way(source: _Source, start: ast.stmt, end: ast.stmt) -> Iterator[tuple[ast.stmt, set[str]]]:
+    """The statements from ``start`` to ``end``, each with the variables that hold what ``start`` reads by then."""
+    names = _bound(start)
+    for statement in source.statements[source.index(start) + 1 : source.index(end) + 1]:
+        if not names:
+            return
+        yield statement, set(names)
+        if isinstance(statement, _ASSIGNING) and names & _used(statement):
+            names |= _bound(statement)
+
+
+def _used(statement: ast.stmt | ast.expr) -> set[str]:
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_racecheck.detect.code import code_at
+from pytest_racecheck.detect.stacks import library_name
 from pytest_racecheck.detect.wording import place
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def advice(accesses: list[Event], events: list[Event]) -> str:
         bare = {line for line, held in by_site.items() if lock not in held}
         without = next((each for each in accesses if each.line in bare), None)
         users = {event.thread for event in touching if event.line not in bare}
+        if without is not None and library_name(without.line[0]) is not None:
+            continue
         # One place of one thread that holds it may do so for any reason.
         if without is not None and len(bare) == 1 and (len(users) > 1 or len(by_site) > 2):
             return f"Every other access to {first.resource} holds {lock}: hold it at {place(without)}, too."

@@ -73,7 +73,7 @@ def find_clash(trace: Trace) -> Clash | None:
         return None
     best = found[0]
     for rival in found:
-        other = rival.accesses[0].resource != best.accesses[0].resource
+        other = rival.accesses[0].identity != best.accesses[0].identity
         if other and rival.name not in ("", best.name) and rival.rank[:2] == best.rank[:2]:
             best.name = ""  # either may be what the test stumbled over
     return best
@@ -120,7 +120,14 @@ def _over_one_place(around: _Around, identity: int, trace: Trace) -> Iterator[Cl
     if not before:
         return
     yield from _iteration(around, before, identity, trace)
-    first = before[-1]
+    # Of a container, a look at the whole counts as long as one at an item.
+    firsts = [before[-1], *[e for e in before if e.container and e.item is None][-1:]]
+    for first in {e.n: e for e in firsts}.values():
+        yield from _from(first, around)
+
+
+def _from(first: Event, around: _Around) -> Iterator[Clash]:
+    """What comes of the access ``first``."""
     after = [e for e in around.after if e.overlaps(first)]
     reads = [e for e in around.between if e.conflicts(first) and e.reads]
     writes = [e for e in around.between if e.conflicts(first) and e.writes and _changes(e)]
@@ -129,7 +136,8 @@ def _over_one_place(around: _Around, identity: int, trace: Trace) -> Iterator[Cl
         return
     use = next((e for e in after if e.writes), after[0])
     reads = [e for e in reads if e.conflicts(use)]
-    writes = [e for e in writes if e.conflicts(use)]
+    if first.item is not None or not _is_check(first, use):  # else any change of the whole counts
+        writes = [e for e in writes if e.conflicts(use)]
     rank = (0 if around.turn.preempted else 1, use.n - first.n)
     if first.kind == "read" and writes:
         # What it read on the way to its write tells whether it saw what the others had written.
@@ -147,7 +155,7 @@ def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str,
     """Name and sentence for what a thread did with a value that others changed after it had read it."""
     checked = _is_check(first, use)
     # An increment of what is not there begins at a default, in a Counter say: it makes nothing.
-    nothing_yet = first.before in _NOTHING_YET and not code.is_increment(*use.line)
+    nothing_yet = first.before in _NOTHING_YET and not code.is_increment(use.line[0], _spot(use))
     mine = first.thread
     if use.writes and not fresh:
         if nothing_yet and other.line == use.line and (checked or _in_order(first, use)):
@@ -156,10 +164,15 @@ def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str,
         if not checked and not nothing_yet and first.before not in _FLAGS and _goes_into(first, use):
             text = f"{mine} read it at {place(first)} and wrote it at {place(use)}; {did(other)} between the two: lost."
             return LOST_UPDATE, text
+    act = "write" if use.writes else "use"
     if checked:
-        act = "write" if use.writes else "use"
         return CHECK_THEN_ACT, (
             f"The check at {place(first)} and the {act} at {place(use)} are separate; between them {did(other)}."
+        )
+    if _decides(first, use):
+        return CHECK_THEN_ACT, (
+            f"{mine} read it at {place(first)}, and what it read decided on the {act} at {place(use)}; between them "
+            f"{did(other)}."
         )
     then = "wrote it" if use.writes else "read it again"
     return "", f"{mine} read it at {place(first)} and {then} at {place(use)}; between them {did(other)}."
@@ -189,7 +202,7 @@ def _over_two_places(around: _Around) -> Iterator[Clash]:
     """Two values that belong together, one seen or changed before the switch and the other one after it."""
     firsts = [around.before[-1:], [e for e in around.before if e.writes][-1:]]
     for first in {e.n: e for found in firsts for e in found}.values():
-        others = [e for e in around.after if e.identity != first.identity]
+        others = [e for e in around.after if not e.overlaps(first)]
         lasts = [others[:1], [e for e in others if e.writes][:1]]
         for last in {e.n: e for found in lasts for e in found}.values():
             yield from _between_two(around, first, last)
@@ -203,11 +216,9 @@ def _between_two(around: _Around, first: Event, last: Event) -> Iterator[Clash]:
         if not one or not two:
             continue
         name = TWO_LOCKS if _under_two_locks(first, one[-1], two[-1], last) else ""
-        pair = sorted((one[-1], two[-1]), key=_number)
-        text = (
-            f"{first.thread} {did_to(first)}, then {did_to(last)}; between the two, {thread} {did_to(pair[0])} and "
-            f"{did_to(pair[1])}."
-        )
+        pair = sorted({e.n: e for e in (one[-1], two[-1])}.values(), key=_number)
+        meanwhile = " and ".join(map(did_to, pair))
+        text = f"{first.thread} {did_to(first)}, then {did_to(last)}; between the two, {thread} {meanwhile}."
         rank = (0 if around.turn.preempted else 1, 0 if name else 3, last.n - first.n)
         yield Clash([first, *pair, last], text, name, rank)
 
@@ -258,16 +269,29 @@ def _is_check(first: Event, use: Event) -> bool:
     if common is None:
         return False
     mine, its = common
-    exact = first.site is not None and mine is first.stack[-1] and not first.subject
-    column = first.site.column if first.site is not None and exact else None
-    line = first.line[1] if column is not None else mine.line
+    line, column = _spot(first, mine)
     return code.is_test(mine.file, line, column) and code.follows(mine.file, line, its.line)
+
+
+def _decides(first: Event, use: Event) -> bool:
+    """The same, where what ``first`` read was kept in a variable first."""
+    common = _common_function(first, use)
+    return common is not None and code.decides(common[0].file, _spot(first, common[0]), _spot(use, common[1]))
 
 
 def _goes_into(first: Event, use: Event) -> bool:
     """Whether what ``first`` read is part of what ``use`` wrote."""
     common = _common_function(first, use)
-    return common is not None and code.flows(common[0].file, common[0].line, common[1].line)
+    return common is not None and code.flows(common[0].file, _spot(first, common[0]), _spot(use, common[1]))
+
+
+def _spot(event: Event, frame: Frame | None = None) -> code.Spot:
+    """Where in the function of ``frame``, its own unless given, an event happened; to the column if that is known."""
+    site = event.site
+    if site is not None and not event.subject and (frame is None or frame is event.stack[-1]):
+        is_line = site.source == code.code_at(site.file, site.line).strip()
+        return site.line, None if is_line else site.column
+    return (event.line[1] if frame is None else frame.line), None
 
 
 def _in_order(first: Event, use: Event) -> bool:

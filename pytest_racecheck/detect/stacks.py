@@ -106,8 +106,14 @@ def user_frames(frame: FrameType | None) -> list[FrameType]:
 
 def report_stack(frame: FrameType | None) -> list[Frame]:
     """The stack to show, outermost first: user frames; where a thread runs none, what it runs of the library."""
-    frames = user_frames(frame)[:MAX_FRAMES] or [each for each in library_frames(frame) if not _is_start(each)][-1:]
-    return [frame_of(each) for each in reversed(frames)]
+    frames = user_frames(frame)[:MAX_FRAMES]
+    outermost = None if frames else outermost_library_frame(frame)
+    return [frame_of(each) for each in (reversed(frames) if outermost is None else [outermost])]
+
+
+def outermost_library_frame(frame: FrameType | None) -> FrameType | None:
+    """What a thread runs of the standard library, but for what runs any thread; None if it is nothing."""
+    return next((each for each in reversed(library_frames(frame)) if not _is_start(each)), None)
 
 
 def _is_start(frame: FrameType) -> bool:

@@ -38,6 +38,11 @@ def site_of(frame: FrameType | None) -> Site | None:
     """The innermost place outside the standard library and racecheck, None if there is none."""
     while frame is not None and not is_users(frame.f_code.co_filename):
         frame = frame.f_back
+    return site_at(frame)
+
+
+def site_at(frame: FrameType | None) -> Site | None:
+    """The place of a frame itself."""
     if frame is None:
         return None
     key = (frame.f_code, frame.f_lasti)

@@ -7,15 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.detect.events import NOTHING, Event, Turn
-from pytest_racecheck.detect.stacks import MAX_FRAMES, frame_of, user_frames
+from pytest_racecheck.detect.stacks import MAX_FRAMES, frame_of, outermost_library_frame, report_stack, user_frames
 from pytest_racecheck.detect.waits import awaited
 from pytest_racecheck.engine.clock import Clock
 from pytest_racecheck.engine.names import Names, library_call
 from pytest_racecheck.engine.operation import UNKNOWN, Site
 from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
-from pytest_racecheck.engine.places import current_site, is_users
+from pytest_racecheck.engine.places import current_site, is_users, site_at
 from pytest_racecheck.engine.thread import ControlledThread
 from pytest_racecheck.instrument.variables import Closure
+from pytest_racecheck.primitives import channels, files
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -106,6 +107,14 @@ class Recording:
             return
         call = library_call(frame)
         event.identity = self._names.number(resource)
+        if event.kind == "file":
+            what, event.subject, changes = files.described(frame)
+            event.call = "write" if changes else "read"
+            source = event.site.source if event.site is not None else ""
+            event.resource = f"{what} {event.subject}".strip() or channels.described(frame) or source
+            if what == "open" and changes:
+                event.resource += " for writing"
+            return
         if call is not None:
             event.call = call.method
             event.subject = self._names.of_object(call.subject, thread.scheduler)
@@ -122,14 +131,19 @@ class Recording:
             self.mark(thread)
             if thread.vain + thread.idle > self._looks and not access.writes:
                 return
-            # Of what the standard library does inside, the reader knows the call that led there.
-            self.site = access.site if is_users(access.site.file) else current_site()
-            self._access(thread, access, owner, key, sys._getframe(1))
+            frame = sys._getframe(1)
+            # Of what the standard library does inside, the reader knows the call that led there. What it does in
+            # threads of its own, a timer for one, was called from nowhere else.
+            self.site = (
+                access.site if is_users(access.site.file) else current_site() or site_at(outermost_library_frame(frame))
+            )
+            self._access(thread, access, owner, key, frame)
         finally:
             thread.quiet -= 1
 
     def _access(self, thread: ControlledThread, access: Access, owner: object, key: object, frame: FrameType) -> None:
         event = self._add(thread, access.kind, access.name, frame)
+        event.stack = event.stack or tuple(report_stack(frame))
         event.memory = True
         event.container = access.container
         event.exact = owner is not UNKNOWN

@@ -217,7 +217,7 @@ def _step(event: Event, level: int, number: int) -> Step:
         after=event.after,
         holds=list(event.holds),
         level=level,
-        call=f"{event.call} {event.subject}" if event.subject else "",
+        call=f"{event.call} {event.subject}" if event.subject and event.kind != "file" else "",
     )
     if site is not None:
         _add_code(step, site)

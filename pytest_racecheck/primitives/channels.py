@@ -22,6 +22,8 @@ from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.engine.places import OWN, TUTORIAL
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from pytest_racecheck.engine.thread import ControlledThread
 
 READABLE: Final = select.POLLIN | select.POLLPRI
@@ -81,6 +83,16 @@ def acting(place: str, original: Callable[..., Any]) -> Callable[..., Any]:
                 acted(me)
 
     return call
+
+
+def described(frame: FrameType | None) -> str:
+    """What a thread in ``frame`` is about to do by one of these, as in "execute insert into t values(1)"."""
+    while frame is not None and frame.f_code.co_qualname != "acting.<locals>.call":
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    original, args = frame.f_locals["original"], frame.f_locals["args"]
+    return " ".join([original.__name__, *(args[0].split() if args and type(args[0]) is str else ())])
 
 
 def limit(seconds: float | None) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, Final
 
 from pytest_racecheck.engine import current, real
@@ -21,6 +22,12 @@ _NAMES: Final = (
 
 #: Functions are looked up in these sets to see what they can do.
 _CAPABILITIES: Final = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
+
+_LOOKS: Final = frozenset(("access", "listdir", "lstat", "readlink", "scandir", "stat"))
+
+#: What `open` is told of that lets it change a file.
+_CHANGES: Final = frozenset("wax+")
+_CHANGING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 class FileSystem:
@@ -45,6 +52,7 @@ class _Call:
 
     def __init__(self, original: Callable[..., Any]) -> None:
         self._original = original
+        self.name = original.__name__
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         me = current.thread
@@ -73,6 +81,21 @@ class _Open(_Call):
                 kwargs.pop("opener", None)
                 return pipes.open_channel(*args, **kwargs)
         return super().call(*args, **kwargs)
+
+
+def described(frame: FrameType | None) -> tuple[str, str, bool]:
+    """What a thread in ``frame`` is about to do: the name of the function, that of the file, whether it changes it."""
+    while frame is not None and frame.f_code is not _Call.call.__code__:
+        frame = frame.f_back
+    if frame is None:
+        return "", "", False
+    name, args, kwargs = frame.f_locals["self"].name, frame.f_locals["args"], frame.f_locals["kwargs"]
+    path = args[0] if args and type(args[0]) in (str, bytes) else getattr(args[0], "name", "") if args else ""
+    changes = name not in _LOOKS
+    if name == "open":
+        mode = kwargs.get("mode", args[1] if len(args) > 1 else "r")
+        changes = bool(mode & _CHANGING) if type(mode) is int else type(mode) is str and not _CHANGES.isdisjoint(mode)
+    return name, os.fsdecode(path).rpartition(os.sep)[2] if type(path) in (str, bytes) else "", changes
 
 
 _CALLS: Final = [

@@ -88,7 +88,8 @@ class _Teller:
         self._dots = dots
         self._lanes = set(threads_of(failure, verbose))
         shown = [step for step in self._steps if step.level <= self._level]
-        self._names = _short_names([*(s.resource for s in shown), *(s.call.partition(" ")[2] for s in shown)])
+        named = [step.resource for step in shown if step.operation != "file"]
+        self._names = _short_names([*named, *(step.call.partition(" ")[2] for step in shown)])
 
     def tell(self) -> list[Entry]:
         told: list[Entry] = []
@@ -152,6 +153,8 @@ class _Teller:
 
     def _effect(self, step: Step) -> str:
         """Such as ``read balance: 100``, ``write balance: 100 → 30``, ``acquire lock_a``."""
+        if step.operation == "file":
+            return clean(step.resource)
         name = self._names.get(step.resource, step.resource)
         method, _, subject = step.call.partition(" ")
         if method in ("acquire", "release"):  # a semaphore takes and gives back a lock of its own for either
@@ -159,9 +162,7 @@ class _Teller:
         if method:
             return clean(f"{self._names.get(subject, subject)}.{method}()")
         what = clean(f"{_WORDS.get(step.operation, step.operation)} {name}".strip())
-        if (
-            step.resource == step.source and not step.resource.isidentifier()
-        ):  # it has no name of its own, and stands above already
+        if step.resource == step.source and len(name) > _LONGEST_NAME:  # it stands above already
             what = clean(_WORDS.get(step.operation, step.operation))
         before, after = (
             None if each is None else _shortened(clean(each), self._dots) for each in (step.before, step.after)
@@ -284,3 +285,4 @@ def _shortened(value: str, dots: str) -> str:
 
 
 _LONGEST_VALUE: Final = 40
+_LONGEST_NAME: Final = 24

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -73,6 +74,7 @@ class _Lane:
     def _source(self, entry: Entry) -> list[Line]:
         """The line of code with its marks, and what it did: next to the marks, where there is room."""
         before = f"{self._indent}{entry.line:>{self._gutter}} "
+        entry = _window(entry, self.width - cells(before), self.symbols.dots)
         code = _marked(entry) if self._colour else [Span(entry.code)]
         found: list[Line] = [[Span(before, "dim"), *code]]
         carets = "" if self._colour else _carets(entry, self.symbols.mark)
@@ -93,6 +95,20 @@ class _Lane:
     def _wrapped(self, text: str) -> list[str]:
         indent = " " * (len(text) - len(text.lstrip()) + 2)
         return wrap(text, self.width, indent)
+
+
+def _window(entry: Entry, room: int, dots: str) -> Entry:
+    """The entry with as much cut off in front of its code as it takes to see what is marked in ``room`` cells."""
+    end = max((end for _, end in entry.marks), default=0) + len(dots)
+    if len(entry.code) <= room or end <= room:
+        return entry
+    end += len(dots)
+    cut = min(end - room, *(start for start, _ in entry.marks))
+    if cut <= len(dots):
+        return entry
+    moved = len(dots) - cut
+    marks = [(start + moved, end + moved) for start, end in entry.marks]
+    return replace(entry, code=dots + entry.code[cut:], marks=marks)
 
 
 def _marked(entry: Entry) -> Line:

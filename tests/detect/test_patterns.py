@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_racecheck.detect import guards
+from pytest_racecheck.detect.calls import with_calls
+from pytest_racecheck.detect.code import code_at
 from pytest_racecheck.detect.happens_before import order_of
 from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
+from pytest_racecheck.engine.operation import Site
 from pytest_racecheck.report.model import Frame
-from tests.detect.runs import Program, event, trace
+from tests.detect.runs import Program, event, numbered, trace
 
 if TYPE_CHECKING:
     from pytest_racecheck.detect.events import Event
@@ -89,6 +94,97 @@ def test_check_then_act(program: Program) -> None:
     assert found.name == "check-then-act"
     assert ":2 and the write at" in found.sentence
     assert found.sentence.endswith(":3.")
+
+
+@source("def f(self):\n    if self.x: self.x -= 1\n")
+@pytest.mark.parametrize(("place", "name"), [("if", "check-then-act"), ("-=", "lost update")])
+def test_in_one_line_the_column_tells_a_check_from_an_update(program: Program, place: str, name: str) -> None:
+    read = program.at("if", "self.x", "T1", "read", before="1")
+    again = replace(read, site=read.site._replace(column=15, end_column=21))  # type: ignore[union-attr]
+    write = replace(again, kind="write", before="0", after="-1")
+    events = [read, again] if place == "-=" else [read]
+    theirs = replace(write, thread="T2", before="1", after="0")
+    rest = [write] if place == "-=" else [replace(again, before="0"), write]
+    assert clash(*events, theirs, *rest).name == name
+
+
+@source("def f(self, n):\n    left = self.x\n    if left < n:\n        return\n    self.x = fewer()\n    log(left)\n")
+def test_a_check_of_a_variable_is_one_of_what_was_read_into_it(program: Program) -> None:
+    found = clash(
+        program.at("left =", "self.x", "T1", "read", before="100"),
+        program.at("fewer", "self.x", "T2", "write", before="100", after="30"),
+        program.at("fewer", "self.x", "T1", "write", before="30", after="20"),
+    )
+    assert found.name == "check-then-act"
+    assert "decided on the write" in found.sentence
+
+
+@source("def f(self, n):\n    left = self.x\n    if n:\n        self.x = fewer()\n    if left:\n        log()\n")
+def test_a_check_of_another_variable_is_none(program: Program) -> None:
+    found = clash(
+        program.at("left =", "self.x", "T1", "read", before="100"),
+        program.at("fewer", "self.x", "T2", "write", before="100", after="30"),
+        program.at("fewer", "self.x", "T1", "write", before="30", after="20"),
+    )
+    assert found.name == ""
+
+
+@source("def f(self, k):\n    if len(self.x) < 2:\n        self.x[k] = 1\n")
+def test_a_check_of_the_whole_is_one_of_every_item(program: Program) -> None:
+    def put(thread: str, item: str) -> Event:
+        return program.at("= 1", "self.x[k]", thread, "write", container=True, item=item, before="missing", after="1")
+
+    found = clash(
+        program.at("len", "len(self.x)", "T1", "read", container=True, before="{1: 1}"), put("T2", "2"), put("T1", "3")
+    )
+    assert found.name == "check-then-act"
+
+
+@source("def f(self):\n    for n in range(len(self.x)):\n        use(self.x[n])\n\ndef g(self):\n    self.x.pop()\n")
+def test_a_look_at_the_whole_counts_after_one_at_an_item(program: Program) -> None:
+    def at(text: str, expression: str, thread: str, kind: str, **more: Any) -> Event:
+        return program.at(text, expression, thread, kind, container=True, **more)
+
+    found = clash(
+        at("len", "len(self.x)", "T1", "read", before="[1, 2]"),
+        at("use", "self.x[n]", "T1", "read", item="0", before="1"),
+        at("pop", "self.x.pop()", "T2", "update", before="[1, 2]", after="[1]"),
+        at("use", "self.x[n]", "T1", "read", item="1", before="missing"),
+    )
+    assert [each.item for each in found.accesses] == [None, None, "1"]
+    assert found.name == ""
+
+
+@source("def f(self):\n    self.x[0] -= 1\n    self.x[1] += 1\n\ndef g(self):\n    sum(self.x)\n")
+def test_two_items_that_belong_together(program: Program) -> None:
+    def put(text: str, item: str) -> Event:
+        expression = f"self.x[{item}]"
+        return program.at(text, expression, "T1", "write", container=True, item=item, before="5", after="4")
+
+    found = clash(
+        put("-=", "0"),
+        program.at("sum", "sum(self.x)", "T2", "read", container=True, before="[4, 5]"),
+        put("+=", "1"),
+    )
+    assert [each.thread for each in found.accesses] == ["T1", "T2", "T1"]
+    assert found.sentence.count("T2") == 1
+
+
+FILE = "def f(path):\n    if not path.exists():\n        path.write_text('me')\n"
+
+
+@source(FILE)
+def test_files_are_checked_and_written_like_all_else(program: Program) -> None:
+    def at(text: str, thread: str, call: str) -> Event:
+        file = program.at(text, "path", thread, "file", memory=False, call=call, subject="lock")
+        line = code_at(program.file, file.line[1]).strip()
+        return replace(file, site=file.site._replace(source=line))  # type: ignore[union-attr]
+
+    run = with_calls(trace(at("if", "T1", "read"), at("write_", "T2", "write"), at("write_", "T1", "write")))
+    found = find_clash(run)
+    assert found is not None
+    assert found.name == "check-then-act"
+    assert {each.resource for each in found.accesses} == {"the file lock"}
 
 
 @source(BANK)
@@ -240,6 +336,15 @@ def test_a_lock_that_the_others_hold(program: Program) -> None:
     assert guards.ordering(found, order_of(found)).startswith("Nothing orders them")
     assert guards.advice(found, found).startswith("Every other access to x holds m: hold it at ")
     assert guards.advice(found, found).endswith(".py:2, too.")
+
+
+def test_no_advice_on_the_code_of_the_standard_library() -> None:
+    def at(thread: str, number: int, *holds: str) -> Event:
+        site = Site(threading.__file__, number, 0, number, 1, "f", "x")
+        return event(thread, "read", memory=True, site=site, holds=holds)
+
+    events = numbered(at("T1", 1, "a lock"), at("T2", 2, "a lock"), at("T1", 3))
+    assert guards.advice(events, events) == ""
 
 
 @source(BANK)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections import OrderedDict, deque
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -215,3 +218,63 @@ def test_attributes_that_run_code_are_not_looked_at() -> None:
 )
 def test_durations_are_short(nanoseconds: int, text: str) -> None:
     assert duration(nanoseconds) == text
+
+
+def test_files_are_told_with_what_is_done_to_them(engine: Engine, tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    wins: list[int] = []
+
+    def enter(me: int) -> None:
+        if not lock.exists():
+            lock.write_text(str(me))
+            wins.append(me)
+
+    def body() -> None:
+        lock.unlink(missing_ok=True)
+        wins.clear()
+        engine.together(lambda: enter(1), lambda: enter(2))
+        assert len(wins) == 1
+
+    failure = engine.explore(body).failure
+    assert (failure.cause, failure.clash_on) == ("check-then-act", "the file lock")
+    told = {step.resource for step in story(failure) if step.operation == "file"}
+    assert told == {"stat lock", "open lock for writing"}
+
+
+def test_databases_are_told_with_their_statements(engine: Engine, tmp_path: Path) -> None:
+    def connected() -> closing[sqlite3.Connection]:
+        return closing(sqlite3.connect(tmp_path / "votes.db"))
+
+    def vote() -> None:
+        with connected() as database:
+            (count,) = database.execute("select count(*) from votes").fetchone()
+            database.execute("insert into votes values(?)", (count,))
+            database.commit()
+
+    def body() -> None:
+        with connected() as database:
+            database.executescript("drop table if exists votes; create table votes(n)")
+        engine.together(vote, vote)
+        with connected() as database:
+            assert {n for (n,) in database.execute("select n from votes")} == {0, 1}
+
+    failure = engine.explore(body).failure
+    told = {step.resource for step in failure.steps if step.operation == "file"}
+    assert {"execute select count(*) from votes", "commit"} < told
+
+
+def test_what_a_timer_does_by_itself_has_its_place_in_the_library(engine: Engine) -> None:
+    def body() -> None:
+        fired: list[int] = []
+        timer = threading.Timer(1, lambda: fired.append(1))
+        timer.start()
+        time.sleep(1)
+        done = not fired
+        timer.cancel()
+        timer.join()
+        assert not (done and fired)
+
+    failure = engine.explore(body).failure
+    assert (failure.cause, failure.clash_on) == ("check-then-act", "timer.finished._flag")
+    assert {Path(access.file).name for access in failure.clash if access.thread == "T1"} == {"threading.py"}
+    assert failure.advice == []

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+import pytest
 
 from pytest_racecheck.report.model import Failure, Frame, Step, ThreadReport
 from pytest_racecheck.report.story import Entry, entries, threads_of
 from pytest_racecheck.report.styled import Span, filled, fit, line, width_of, written
+from pytest_racecheck.report.terminal import symbols_for
+from pytest_racecheck.report.timeline import render_timeline
+
+UNICODE: Final = symbols_for("utf-8")
 
 
 def step(thread: str, number: int, **more: Any) -> Step:
@@ -119,3 +125,18 @@ def test_colours_are_escape_sequences_around_the_text() -> None:
     assert written(parts, colour=False) == "ab"
     assert written(parts, colour=True) == "\x1b[1;33ma\x1b[0mb"
     assert written(line(""), colour=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "code", "carets"),
+    [
+        (80, "  7 if self.x >= y: self.z = self.y", " " * 20 + "^^^^^^"),
+        (26, "  7 … self.x >= y: self.z…", " " * 19 + "^^^^^^"),
+    ],
+)
+def test_what_is_marked_is_in_sight(width: int, code: str, carets: str) -> None:
+    source = "if self.x >= y: self.z = self.y"
+    marked = step("T1", 7, operation="write", code=source, mark_start=16, mark_end=22, resource="a.z", before="1")
+    lines = [written(each, colour=False) for each in render_timeline(failure(marked), width, 0, UNICODE, colour=False)]
+    at = lines.index(code)
+    assert lines[at + 1].startswith(carets)
