@@ -26,6 +26,8 @@ class Search:
         self.failed_at: int | None = None
         #: A failure that needs no deviation from the serial schedule, under which the test passed at first.
         self.survives = False
+        #: It fails in the serial schedule, and passes in another one.
+        self.other_order = False
         #: Where two replays of the failure first differed, in words.
         self.divergence = ""
         self.last: Run

@@ -91,7 +91,7 @@ class Conclusion:
         if self.token is not None:
             return "race" if self.token[0] or pursued is not None else "serial-failure"
         if search.done == 1 if pursued is None else pursued.finding.kind == "leak" and not run.schedule:
-            return "serial-failure"
+            return "race" if search.other_order else "serial-failure"
         return "race" if search.reproduced[0] else "nondeterministic"
 
     def _strategy(self) -> str:

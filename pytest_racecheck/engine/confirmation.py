@@ -29,6 +29,10 @@ REPLAYS: Final = 10
 #: What counts as a livelock in replays of one: what is known to go on for ever need not go on for long again.
 FUTILE_AGAIN: Final = FUTILE // 10
 
+#: So many other schedules, for so many real seconds, of a test that fails in the serial one.
+ORDERS: Final = 10
+SECONDS_FOR_OTHER_ORDERS: Final = 1.0
+
 #: Real seconds for finding a failure again that other processes have a part in, so that it can be repeated.
 SECONDS_TO_FIND_AGAIN: Final = 10.0
 
@@ -75,6 +79,26 @@ class Confirmation:
         """Runs once more what led to a failure, to record it."""
         self._futile = FUTILE_AGAIN if failed.kind == "livelock" else FUTILE
         return self._begun(chosen, Recording(brief=failed.kind == "livelock"))
+
+    def passes_in_another_order(self, search: Search, failed: Run) -> bool:
+        """Whether a test that fails in the serial schedule passes in others, so that it is a race who comes first.
+
+        A failure that does not come again in the serial schedule, or a test that passes only now and then, is none.
+        """
+        if failed.kind != "failed" or failed.threads < 2 or not isinstance(failed.error, Exception):
+            return False
+        deadline = real.monotonic() + SECONDS_FOR_OTHER_ORDERS
+        chosen = strategy.create("random", Random(self._seed), ORDERS)
+        for _ in range(ORDERS):
+            run = self._begun(chosen, None)
+            if not run.failed:
+                replays = [Replay(schedule) for schedule in ((), run.schedule) * 2]
+                outcomes = [self.replay(each).same_failure(failed) for each in replays]
+                search.reproduced = (sum(outcomes[::2]), len(outcomes[::2]))
+                return outcomes == [True, False] * 2
+            if real.monotonic() > deadline:
+                break
+        return False
 
     def replay(self, chosen: Replay, recording: Recording | None = None) -> Run:
         """Runs one schedule."""

@@ -142,7 +142,7 @@ class Explorer:
         if not run.failed and self._token is None and not alone:
             run = self._search(search)
         elif run.failed and self._token is None and not self._settings.unasked:
-            run = self._record_serial(run)
+            run = self._record_serial(search, run)
         if not run.failed and self._stress_notes is None:
             run = self._look_beside(search, run)
         search.stop()
@@ -337,12 +337,13 @@ class Explorer:
         passed = run.kind == "failed" and not (self._naps_changed or isinstance(run.error, FindingFailure))
         return self._confirmation.confirm(search, run, self._serial if passed else None)
 
-    def _record_serial(self, run: Run) -> Run:
+    def _record_serial(self, search: Search, run: Run) -> Run:
         """Runs a failing serial interleaving once more, to record it. It stays as it is if it can't be repeated."""
         self._failed = True
         if run.kind == "hang":
             return run
         self._confirmation.under_gil = "reachable"  # nobody is switched away from anywhere
+        search.other_order = self._confirmation.passes_in_another_order(search, run)
         recorded = self._confirmation.recorded(Serial(), run)
         return recorded if recorded.same_failure(run) else run
 

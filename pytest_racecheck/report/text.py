@@ -86,7 +86,9 @@ class _Section:
         if failure.kind == "serial-failure":
             if failure.preemptions:
                 return self.layout.paragraph(f"serial-failure: {_GAVE_WAY}", "title")
-            return [line("serial-failure: fails without any preemption: not a race", "title")]
+            # A replay runs this schedule alone, and knows of no other.
+            rest = "" if self.result.strategy == "replay" else ": not a race"
+            return [line(f"serial-failure: fails without any preemption{rest}", "title")]
         if failure.kind == "race":
             what = f"race: {_what_failed(failure)}"
         elif failure.is_explained:
@@ -96,7 +98,7 @@ class _Section:
         # In a livelock, a thread that spins gives way again and again, which says nothing of how it came about.
         if failure.finding is not None or self._met_by_chance(failure) or failure.cause == LIVELOCK:
             return self.layout.paragraph(what, "title")
-        enough = _enough(len(failure.preemptions), self.result.first_failure == 0)
+        enough = _enough(failure.kind, len(failure.preemptions), self.result.first_failure == 0)
         if cells(f"{what}; {enough}") <= self.layout.width:
             return [line(f"{what}; {enough}", "title")]
         return self.layout.paragraph(f"{what};", "title") + self.layout.paragraph(f"  {enough}", "title")
@@ -271,9 +273,9 @@ def _what_failed(failure: Failure) -> str:
     return f"{message}{where}"
 
 
-def _enough(preemptions: int, is_serial: bool) -> str:
+def _enough(kind: str, preemptions: int, is_serial: bool) -> str:
     if is_serial:
-        return "needs no preemption and no other order"
+        return f"needs no preemption{', only this order' if kind == 'race' else ' and no other order'}"
     if preemptions == 0:
         return "no preemption is needed, only another order"
     return "1 preemption is enough" if preemptions == 1 else f"{preemptions} preemptions are enough"

@@ -1,0 +1,85 @@
+"""Tests that fail in the serial schedule: a race if the order of the threads decides, and an ordinary failure if not."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Engine
+
+
+class Worker:
+    def __init__(self) -> None:
+        self.running = False
+        self.stopped_in_vain = False
+
+    def run(self) -> None:
+        self.running = True
+        turns = 0
+        while self.running and turns < 3:
+            turns += 1
+        self.stopped_in_vain = turns == 3
+
+    def stop(self) -> None:
+        self.running = False
+
+
+def stopped_before_it_runs() -> None:
+    worker = Worker()
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    worker.stop()
+    thread.join()
+    assert not worker.stopped_in_vain
+
+
+def looked_at_before_it_is_there() -> None:
+    found: list[int] = []
+    settings: dict[str, int] = {}
+    threads = [
+        threading.Thread(target=lambda: found.append(settings.get("port", 0))),
+        threading.Thread(target=lambda: settings.update(port=25)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [25]
+
+
+@pytest.mark.parametrize("body", [stopped_before_it_runs, looked_at_before_it_is_there])
+def test_who_comes_first_is_a_race(engine: Engine, body: Callable[[], None]) -> None:
+    explored = engine.explore(body)
+    assert explored.verdict == "race"
+    assert isinstance(explored.error, AssertionError)
+    assert explored.result.first_failure == 0
+    assert explored.failure.reproduced == (2, 2)
+    assert explored.failure.under_gil == "reachable"
+    assert explored.failure.steps
+
+
+def test_wrong_in_every_order_is_no_race(engine: Engine) -> None:
+    def body() -> None:
+        numbers: list[int] = []
+        engine.together(lambda: numbers.append(1), lambda: numbers.append(2))
+        assert len(numbers) == 3
+
+    assert engine.explore(body).verdict == "serial-failure"
+
+
+@pytest.mark.parametrize("failing", [{1}, {1, 3, 4}, {1, 2, 4, 5}], ids=str)
+def test_wrong_now_and_then_is_no_race(engine: Engine, failing: set[int]) -> None:
+    """What decides survives from one run to the next."""
+    runs: list[int] = []
+
+    def body() -> None:
+        engine.together(lambda: None, lambda: None)
+        runs.append(1)
+        assert len(runs) not in failing
+
+    assert engine.explore(body).verdict == "serial-failure"
