@@ -1,4 +1,4 @@
-"""Tests that fail in the serial schedule: a race if the order of the threads decides, and an ordinary failure if not."""
+"""Tests that fail in the serial schedule: a race if the order of the threads decides, an ordinary failure if not."""
 
 from __future__ import annotations
 
