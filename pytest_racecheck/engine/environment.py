@@ -10,7 +10,7 @@ import random
 import sys
 import threading
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pytest_racecheck.engine import real
 
@@ -37,6 +37,7 @@ class Environment:
         self._pinned_at = 0.0
         self._random_state: tuple[object, ...] | None = None
         self._thread_numbers: object = None
+        self._pool_numbers: object = None
 
     def open(self) -> None:
         """Called in the main thread, before anything of the item runs."""
@@ -60,6 +61,10 @@ class Environment:
         """Called before each run: the same random numbers and thread names, no garbage, a processor that is free."""
         random.seed(self._seed)
         threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
+        pools: Any = sys.modules.get("concurrent.futures.thread")
+        if pools is not None:
+            self._pool_numbers = self._pool_numbers or pools.ThreadPoolExecutor._counter
+            pools.ThreadPoolExecutor._counter = itertools.count().__next__
         # What a run leaves is young, unless a collection met it while it was still in use: then it counts as old.
         self._runs += 1
         gc.collect(2 if self._runs % RUNS_PER_FULL_COLLECTION == 0 else self._runs % 20 == 0)
@@ -89,6 +94,9 @@ class Environment:
             random.setstate(self._random_state)
             self._random_state = None
             threading._counter = self._thread_numbers  # type: ignore[attr-defined]
+        if self._pool_numbers is not None:
+            sys.modules["concurrent.futures.thread"].ThreadPoolExecutor._counter = self._pool_numbers
+            self._pool_numbers = None
         if self._collects:
             gc.enable()
 

@@ -55,6 +55,7 @@ class Recording:
         self._names = Names()
         self._frames: dict[tuple[object, int], Frame] = {}
         self._counts: dict[tuple[str, ...], int] = {}
+        self._callers: dict[int, str] = {}  # by the id of a frame
         self._open: tuple[Event, Access, object, object, FrameType] | None = None
 
     def mark(self, thread: ControlledThread) -> Mark:
@@ -164,6 +165,8 @@ class Recording:
         self.threads.setdefault(thread)
         stack = user_frames(frame)
         event.stack = tuple(self._frame(each) for each in reversed(stack[:MAX_FRAMES]))
+        for each in stack:
+            self._callers[id(each)] = thread.label
         if thread.path == "0" and stack:
             self.main_function = stack[-1].f_code.co_qualname
         event.holds = tuple(self._names.of_lock(lock, thread.scheduler, None, "a lock") for lock in thread.held)
@@ -175,6 +178,10 @@ class Recording:
         if key not in self._frames:
             self._frames[key] = frame_of(frame)
         return self._frames[key]
+
+    def thread_of(self, frame: FrameType) -> str | None:
+        """The thread that ``frame``, which is alive, was last seen in; None if it was never seen."""
+        return self._callers.get(id(frame))
 
     def started(self, parent: ControlledThread, child: ControlledThread) -> None:
         """Told as an operation right before."""

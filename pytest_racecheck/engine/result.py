@@ -12,6 +12,7 @@ from pytest_racecheck.detect.events import Trace
 from pytest_racecheck.detect.happens_before import order_of
 from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
 from pytest_racecheck.detect.relevance import deadlock_levels, race_levels
+from pytest_racecheck.detect.stacks import library_name
 from pytest_racecheck.detect.wording import did
 from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.schedule import encode
@@ -29,16 +30,21 @@ from pytest_racecheck.report.model import (
 #: More steps than that are not told of one run: nobody reads them, and a report of them takes minutes.
 MOST_STEPS: Final = 10_000
 
+#: What every thread of a `ThreadPoolExecutor` runs.
+_POOLED: Final = "_worker"
+
 _SAME_ORDER: Final = "Take these locks in the same order in every thread."
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import FrameType
 
     from pytest_racecheck.detect.deadlock import Diagnosis
     from pytest_racecheck.detect.events import Event, Turn
     from pytest_racecheck.engine.operation import Site
     from pytest_racecheck.engine.recorder import Recording
     from pytest_racecheck.engine.run import Run
+    from pytest_racecheck.engine.thread import ControlledThread
     from pytest_racecheck.report.model import Finding
 
 
@@ -65,8 +71,15 @@ def build_failure(
         finding=None if finding is None else finding.kind,
     )
     if run.error is not None:
-        failure.raised = _raised_at(run.error)
         failure.raised_in = run.thread
+        frame, number = _raised_at(run.error)
+        if frame is not None:
+            code = frame.f_code
+            failure.raised = Frame(
+                code.co_filename, number, code.co_qualname, code_at(code.co_filename, number).strip()
+            )
+            # Pools, and `racecheck.run`, raise in the main thread what was raised in another one.
+            failure.raised_in = (recording and recording.thread_of(frame)) or run.thread
     if recording is not None:
         failure.threads = _threads(recording)
     else:
@@ -152,8 +165,8 @@ def _add_clash(failure: Failure, clash: Clash, events: list[Event]) -> None:
         failure.advice += [advice] if advice else []
 
 
-def _raised_at(error: BaseException) -> Frame | None:
-    """The innermost line of the reader's that the exception passed."""
+def _raised_at(error: BaseException) -> tuple[FrameType | None, int]:
+    """The innermost frame of the reader's code that the exception passed, and the line."""
     found = None
     trace = error.__traceback__
     while trace is not None:
@@ -162,10 +175,7 @@ def _raised_at(error: BaseException) -> Frame | None:
         if is_users(name) and package not in ("pytest", "_pytest", "pluggy"):
             found = trace
         trace = trace.tb_next
-    if found is None:
-        return None
-    code, line = found.tb_frame.f_code, found.tb_lineno
-    return Frame(code.co_filename, line, code.co_qualname, code_at(code.co_filename, line).strip())
+    return (None, 0) if found is None else (found.tb_frame, found.tb_lineno)
 
 
 def _preemption(turn: Turn) -> Preemption:
@@ -255,12 +265,20 @@ def _data_race(first: Event, second: Event) -> DataRace:
     return DataRace(first.resource, _access(first), _access(second))
 
 
+def _job(thread: ControlledThread, recording: Recording) -> str:
+    """What a thread of a pool is given to do, the first of it; "" for other threads."""
+    if thread.function != _POOLED:
+        return ""
+    stacks = (event.stack for event in recording.events if event.thread == thread.label and event.stack)
+    return next((stack[0].function for stack in stacks if library_name(stack[0].file) is None), "")
+
+
 def _threads(recording: Recording) -> list[ThreadReport]:
     return [
         ThreadReport(
             id=thread.label,
             name=thread.name,
-            function=thread.function or recording.main_function or "test",
+            function=_job(thread, recording) or thread.function or recording.main_function or "test",
             state="finished" if thread.ended or thread.path == "0" else "alive",
         )
         for thread in sorted(recording.threads, key=lambda thread: thread.index)

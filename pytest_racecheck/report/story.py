@@ -206,7 +206,7 @@ def _add_error(told: list[Entry], raised: Frame, thread: str, error: str) -> Non
     if at is None:
         last = mine[-1]
         at = Entry(thread, raised.file, raised.line, clean(raised.source))
-        if last.turn == "ended" or last.turn.startswith("ended "):
+        if last.turn.partition(" ")[0] in ("ended", "waits"):
             at.turn, last.turn = last.turn, ""
         told.insert(told.index(last) + 1, at)
     at.error = error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 import time
 from collections import OrderedDict, deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,11 @@ import pytest
 
 from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
 from pytest_racecheck.engine.recorder import duration
+from pytest_racecheck.pytesting.threads import run_together
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_racecheck.report.model import Failure, Step
     from tests.conftest import Engine
 
@@ -278,3 +283,50 @@ def test_what_a_timer_does_by_itself_has_its_place_in_the_library(engine: Engine
     assert (failure.cause, failure.clash_on) == ("check-then-act", "timer.finished._flag")
     assert {Path(access.file).name for access in failure.clash if access.thread == "T1"} == {"threading.py"}
     assert failure.advice == []
+
+
+def overdraw_and_raise(account: Account, amount: int) -> None:
+    if account.balance >= amount:
+        account.balance -= amount
+        if account.balance < 0:
+            raise ValueError("overdrawn")
+
+
+def in_a_pool(*functions: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(function) for function in functions]:
+            future.result()
+
+
+@pytest.mark.parametrize("together", [in_a_pool, lambda *functions: run_together(functions)], ids=["pool", "run"])
+def test_what_another_thread_raised_is_told_as_its(engine: Engine, together: Callable[..., None]) -> None:
+    def body() -> None:
+        account = Account()
+        together(*(functools.partial(overdraw_and_raise, account, amount) for amount in (80, 70)))
+
+    failure = engine.explore(body, interleavings=200).failure
+    last = failure.clash[-1].thread
+    assert failure.raised_in == last != "main"
+    assert failure.raised is not None
+    assert failure.raised.source == 'raise ValueError("overdrawn")'
+
+
+def test_threads_of_pools_have_the_same_names_in_every_run_and_the_function_they_run(engine: Engine) -> None:
+    names: set[str] = set()
+
+    def body() -> None:
+        account = Account()
+
+        def add() -> None:
+            names.add(threading.current_thread().name)
+            account.balance += 1
+
+        in_a_pool(add, add)
+        assert account.balance == 102
+
+    before = ThreadPoolExecutor._counter  # type: ignore[attr-defined]
+    failure = engine.explore(body).failure
+    assert names == {"ThreadPoolExecutor-0_0", "ThreadPoolExecutor-0_1"}
+    assert ThreadPoolExecutor._counter is before  # type: ignore[attr-defined]
+    functions = {thread.function.rpartition(".")[2] for thread in failure.threads if thread.id != "main"}
+    assert functions == {"add"}
