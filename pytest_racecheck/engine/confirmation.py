@@ -12,7 +12,7 @@ from pytest_racecheck.engine.divergence import first_difference
 from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.recorder import Recording
 from pytest_racecheck.shrink.minimise import Candidate, minimise, reduce
-from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
+from pytest_racecheck.strategy.replay import LateReplay, Replay, TokenReplay, Tracking
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.books import Search
@@ -79,6 +79,16 @@ class Confirmation:
         """Runs once more what led to a failure, to record it."""
         self._futile = FUTILE_AGAIN if failed.kind == "livelock" else FUTILE
         return self._begun(chosen, Recording(brief=failed.kind == "livelock"))
+
+    def replay_late(self, failed: Run) -> Run | None:
+        """Fails as ``failed`` did, which switched at accesses that are no choices otherwise, with switches that are.
+
+        None if that can't be.
+        """
+        if not failed.failed or failed.kind == "hang":
+            return failed if failed.failed else None
+        run = self.replay(LateReplay(failed.schedule))
+        return run if run.same_failure(failed) else None
 
     def passes_in_another_order(self, search: Search, failed: Run) -> bool:
         """Whether a test that fails in the serial schedule passes in others, so that it is a race who comes first.

@@ -207,9 +207,17 @@ class Explorer:
             return self._confirm(search, known)
         if self._settings.strategy == "stress":
             return self._stress(search)
+        run = search.last
         random = Random(self._seed)
         chosen = strategy.create(self._settings.strategy, random, self._settings.interleavings - search.done)
-        run = search.last
+        look = strategy.look_of(chosen)
+        first, seen = search.done, None
+        if look is not None and search.threads > 2 and first < self._settings.interleavings:
+            seen = self._look_around(search, look)
+            again = self._confirmation.replay_late(seen)
+            if again is not None:
+                search.stop()
+                return self._confirm(search, again)
         while search.done < self._settings.interleavings:
             self._number = search.done
             exhaustive = chosen.exhaustive
@@ -225,7 +233,30 @@ class Explorer:
                 break
             if self._settings.strategy == "auto" and self._control.is_lost(run):
                 return self._stress(search)
+        return run if seen is None or not seen.failed else self._confirm_look(search, seen, first)
+
+    def _look_around(self, search: Search, look: Strategy) -> Run:
+        """A run in which every thread gets its share of what there is to do, to see early what threads touch at all."""
+        self._number = search.done
+        self._runner.every_access_counts()
+        try:
+            run = self._run(lambda: self._runner.begin(look), searching=True)
+        finally:
+            self._runner.every_access_counts(False)
+        self.api.count()
+        search.count(run)
+        self._progress(search.done, search.per_second, run.threads)
         return run
+
+    def _confirm_look(self, search: Search, failed: Run, number: int) -> Run:
+        """A failure of `_look_around`, which also switches where no other run does, and that no other run showed."""
+        search.stop()
+        search.failed_at, search.proof = number, None
+        self._runner.every_access_counts()
+        try:
+            return self._confirm(search, failed)
+        finally:
+            self._runner.every_access_counts(False)
 
     def _is_over(self, search: Search, exhaustive: Exhaustive, run: Run) -> bool:
         """Whether every class of interleavings was run, and more runs would show nothing new."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
 from pytest_racecheck.engine import real
-from pytest_racecheck.strategy.replay import Tracking
+from pytest_racecheck.strategy.replay import Replay, Tracking
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.run import Run
@@ -72,7 +72,7 @@ class _Noting(Tracking):
     def naps(self, thread: ControlledThread) -> bool:
         """A sleep can end at any time on a real clock: not all of that is tried here."""
         self.certain = False
-        return super().naps(thread)
+        return Replay.naps(self, thread)
 
     def gave_way(self, thread: ControlledThread) -> None:
         """Fairness chose, not the schedule."""

@@ -23,6 +23,13 @@ def is_name(name: str) -> bool:
     return name in CHOICES
 
 
+def look_of(chosen: Strategy) -> Strategy | None:
+    """What has the run before the first one of ``chosen``, in which every access is a choice; None: there is none."""
+    from pytest_racecheck.strategy.auto import Auto
+
+    return chosen.look if isinstance(chosen, Auto) else None
+
+
 def create(name: str, random: Random, interleavings: int) -> Strategy:
     """The strategy called ``name``; all its chances come from ``random``, and it has so many runs."""
     if name == "exhaustive":

@@ -25,6 +25,7 @@ from pytest_racecheck.strategy.exhaustive import Exhaustive
 from pytest_racecheck.strategy.pct import Pct
 from pytest_racecheck.strategy.pos import Pos
 from pytest_racecheck.strategy.surw import Surw
+from pytest_racecheck.strategy.turns import Turns
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.observer import Observer
@@ -45,6 +46,8 @@ class Auto:
         self._budget = interleavings
         self._exhaustive = Exhaustive()
         self._directed = Directed(random)
+        #: Before the first run, if there is more than one thread to take turns.
+        self.look = Turns(self._directed.observer)
         self._pct = Pct(random)
         surw, directed = Surw(random), self._directed
         others: tuple[Strategy, ...] = (surw, surw, surw, self._pct, surw, surw, surw, Pos(random))

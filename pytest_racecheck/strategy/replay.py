@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,6 +53,24 @@ class Replay:
         """Nothing to learn."""
 
 
+class LateReplay(Replay):
+    """Deviates where a schedule says so, or as soon after that as the thread comes to a choice."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        super().__init__(())
+        self._waiting: dict[str, deque[tuple[int, str]]] = defaultdict(deque)
+        for path, ops, target in sorted(schedule, key=itemgetter(1)):
+            self._waiting[path].append((ops, target))
+
+    def key(self, thread: ControlledThread) -> object:
+        """The operation, once the first deviation that the thread has left is due."""
+        waiting = self._waiting[thread.path]
+        key = super().key(thread)
+        if waiting and waiting[0][0] <= thread.ops and key not in self._deviations:
+            self._deviations[key] = waiting.popleft()[1]
+        return key
+
+
 class Tracking(Replay):
     """A replay that notes the choices it passed: where, whether staying was possible, and who else could go on."""
 
@@ -64,6 +84,14 @@ class Tracking(Replay):
         others = tuple(sorted(thread.path for thread in ready if thread is not last))
         self.choices.append((last.path, last.ops, can_go_on, others))
         return chosen
+
+    def naps(self, thread: ControlledThread) -> bool:
+        """A sleep that is no reason to switch is a choice as well: of anybody else."""
+        stays = super().naps(thread)
+        if stays:
+            others = tuple(sorted(each.path for each in thread.scheduler.ready if each is not thread))
+            self.choices.append((thread.path, thread.ops, False, others))
+        return stays
 
 
 class TokenReplay(Replay):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_racecheck.strategy.random_walk import RandomWalk
-from pytest_racecheck.strategy.replay import Replay, TokenReplay, Tracking
+from pytest_racecheck.strategy.replay import LateReplay, Replay, TokenReplay, Tracking
 from pytest_racecheck.strategy.serial import Serial
 from tests.strategy.players import make_ready, make_threads, play
 
@@ -64,6 +65,7 @@ def test_a_thread_that_can_not_go_on_is_passed_over(make: Any) -> None:
 def test_a_sleep_is_no_reason_to_switch_unless_the_schedule_says_so(make: Any) -> None:
     replay = make((("0.1", 2, "0"),))
     main, other = make_threads(2)
+    main.scheduler = other.scheduler = SimpleNamespace(ready=make_ready([main, other]))  # type: ignore[assignment]
     answers = []
     for ops in (1, 2, 3):
         main.ops = other.ops = ops
@@ -79,6 +81,38 @@ def test_the_passed_choices_are_noted() -> None:
         ("0", 2, True, ("0.1", "0.2")),
         ("0.2", 1, False, ("0", "0.1")),
     ]
+
+
+def test_a_sleep_that_is_passed_is_a_choice_too() -> None:
+    threads = make_threads(3)
+    threads[1].scheduler = SimpleNamespace(ready=make_ready(threads))  # type: ignore[assignment]
+    tracking = Tracking((("0.1", 2, "0"),))
+    for threads[1].ops in (1, 2):
+        tracking.naps(threads[1])
+    assert tracking.choices == [("0.1", 1, False, ("0", "0.2"))], "the second one is told when somebody is chosen"
+
+
+@pytest.mark.parametrize(
+    ("deviations", "order"),
+    [
+        ([(1, "0.1")], "BBAAAA"),
+        ([(2, "0.1")], "ABBAAA"),
+        ([(2, "0.1"), (2, "0.1")], "ABBAAA"),
+        ([(9, "0.1")], "AAAABB"),
+    ],
+)
+def test_a_late_replay_deviates_where_it_can(deviations: list[tuple[int, str]], order: str) -> None:
+    assert play(LateReplay(tuple(("0", ops, target) for ops, target in deviations)), 4, 2).order == order
+
+
+def test_a_late_replay_makes_one_deviation_at_a_time() -> None:
+    main, other = make_threads(2)
+    ready = make_ready([main, other])
+    replay = LateReplay((("0", 2, "0.1"), ("0", 3, "0.1"), ("0", 9, "0.1")))
+    chosen = []
+    for main.ops in (1, 5, 6, 7, 12):  # what is in between is no choice
+        chosen.append(replay.choose(ready, main, True).path)
+    assert chosen == ["0", "0.1", "0.1", "0", "0.1"]
 
 
 def test_choices_do_not_depend_on_the_order_in_which_threads_were_enabled() -> None:
