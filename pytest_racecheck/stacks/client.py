@@ -56,6 +56,7 @@ class Client:
         self._words: Any = [0] * (PAGE // 8)
         self._tried = False
         self._handler: Any = None
+        self._pid = 0
         self.why_not = "it was not started"
 
     def start(self) -> None:
@@ -88,7 +89,8 @@ class Client:
         arguments = [sys.executable, "-I", "-S", sentinel.__file__, str(fd), str(os.getpid()), py_spy]
         shell = ["/bin/sh", "-c", script, "racecheck", *arguments]
         done = subprocess.run(shell, pass_fds=(fd,), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
-        self._allow(int(done.stdout))
+        self._pid = int(done.stdout)
+        self._allow(self._pid)
         self._handle_release()
 
     def _handle_release(self) -> None:
@@ -169,7 +171,7 @@ class Client:
         late = (real.monotonic_ns() - deadline) / 1e9
         if self._file is None or late > _TOO_LATE:
             return {}
-        if late > _LATE and not self.has_struck(deadline):
+        if late > _LATE and not self.has_struck(deadline) and sentinel.is_zombie(self._pid):
             self.why_not = "it has ended"
             self.forget()
             return {}

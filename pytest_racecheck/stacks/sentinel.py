@@ -5,6 +5,8 @@ sentinel writes how far it is. At the deadline it has py-spy dump the threads of
 processes below it; from then on, until the deadline is taken back, it wakes the main thread up by a signal again and
 again. What the signal does is up to its handler there.
 
+Time that the machine keeps from the watched process does not count: it is stopped or suspended, or waits for a disk.
+
 Runs as a script, under ``python -I -S``: imports nothing but the standard library, and little of that.
 """
 
@@ -46,6 +48,12 @@ STUCK_SECONDS: Final = 10.0
 INTERVAL: Final = 0.1
 FIRST_SIGNAL: Final = 0.25
 NEXT_SIGNAL: Final = 0.5
+
+#: Real seconds between two looks at the page that mean that everything stood still, not this process alone; those for
+#: which nobody asks what a process does; and those that it gets on top of its time at the most.
+STANDSTILL: Final = 1.0
+NO_TIME: Final = 1.0
+MOST_KEPT: Final = 50.0
 
 #: Real seconds that py-spy gets for one process, and the number of processes that are looked at.
 DUMP_SECONDS: Final = 10.0
@@ -128,6 +136,16 @@ def is_zombie(pid: int) -> bool:
         return True
 
 
+def is_kept(pid: int) -> bool:
+    """Whether a process is stopped, or a thread of it waits for a disk: the machine's doing, not the program's."""
+    with contextlib.suppress(OSError):
+        for task in list(Path(f"/proc/{pid}/task").iterdir()):
+            with contextlib.suppress(OSError, IndexError):
+                if (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] in "DT":
+                    return True
+    return False
+
+
 def is_helper(pid: int) -> bool:
     """Whether a process serves the whole session: multiprocessing's tracker of resources, its server of forks."""
     line = command(pid)
@@ -171,13 +189,17 @@ class Sentinel:
         self._words = memoryview(mmap.mmap(fd, PAGE)).cast("Q")
         self._next_signal = 0.0
         self._released = 0
+        #: The deadline that is known, since when, and how much it is put off.
+        self._deadline = self._since = self._put_off = 0
+        self._looked = time.monotonic_ns()
 
     def watch(self) -> None:
         """Until the watched process ends, or has no use for it any longer."""
         words = self._words
         while not words[QUIT] and self._is_alive():
             deadline = words[DEADLINE]
-            rest = INTERVAL if not deadline else (deadline - time.monotonic_ns()) / 1e9
+            self._look(deadline)
+            rest = INTERVAL if not deadline else (deadline + self._put_off - time.monotonic_ns()) / 1e9
             if rest > 0:
                 time.sleep(min(rest, INTERVAL))
             elif words[FIRED] != deadline:
@@ -186,6 +208,17 @@ class Sentinel:
                 self._wake_up()
                 self._release_gil(deadline)
                 time.sleep(INTERVAL)
+
+    def _look(self, deadline: int) -> None:
+        """Puts the deadline off by the time since the last look, if that was kept from the watched process."""
+        now = time.monotonic_ns()
+        passed, self._looked = now - self._looked, now
+        if deadline != self._deadline:
+            self._deadline, self._since, self._put_off = deadline, now, 0
+        elif deadline and self._words[FIRED] != deadline and self._put_off < MOST_KEPT * 1e9:
+            asks = now - self._since > NO_TIME * 1e9
+            if passed > STANDSTILL * 1e9 or (asks and is_kept(self._pid)):
+                self._put_off += passed
 
     def _is_alive(self) -> bool:
         try:

@@ -1,7 +1,10 @@
-"""The default: exhaustive search if it may end soon, directed search if not, and a portfolio of random strategies.
+"""The default: a look around; exhaustive search if it may end soon, directed search if not; a random portfolio.
 
 How the runs are split, and why, by ``docs/schedules-to-first-bug.md`` (``python -m benchmarks.bugs``):
 
+- Where there are three threads or more, all take turns in the first run. Many bugs show at once then (philosophers,
+  queue), the workers of a pool meet, and directed search knows what to pursue from its first run on: reorder and
+  twostage take 4 runs, whatever their size.
 - With few interleavings to try, no strategy is better than one that tries each once, the simplest first, and in the end
   it is a proof. How many runs it has planned tells early whether it may come to that: a dozen at most for nearly all
   programs that it finds within 30 runs, more and more for those that it misses (reorder, twostage, philosophers).

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_racecheck.stacks.sentinel import is_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: In a process of its own: here, a thread that another test lost may end at any time.
 PROGRAM = """
@@ -34,3 +44,38 @@ for _ in range(3):
 
 def test_each_item_gets_a_thread_and_none_stays() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=60)
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["sleep", "60"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_process_that_is_stopped_is_kept(sleeper: subprocess.Popen[bytes]) -> None:
+    assert not is_kept(sleeper.pid)
+    sleeper.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while not is_kept(sleeper.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+STOPPED = """
+import os, subprocess, pytest
+
+@pytest.mark.race(timeout=1.5, interleavings=1)
+def test_it():
+    me = os.getpid()
+    subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -STOP {me}; sleep 2; kill -CONT {me}"])
+    subprocess.run(["sleep", "0.8"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_time_in_which_the_process_is_stopped_does_not_count(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(STOPPED)
+    pytester.runpytest_subprocess("-p", "racecheck").assert_outcomes(passed=1)
