@@ -147,6 +147,8 @@ class Watchdog:
                 if not wait:
                     return False
                 real.sleep(INTERVAL / 10)
+            if self._processes is not None:
+                self._processes.note()
             target.struck(found, SENTINEL.why_not)
             self.hang = target.hang
             self._struck = deadline

@@ -9,7 +9,7 @@ import sys
 from typing import Final
 
 from pytest_racecheck.engine import real
-from pytest_racecheck.stacks.sentinel import children, command, descendants, is_zombie
+from pytest_racecheck.stacks.sentinel import began, children, command, descendants, is_zombie
 
 #: Real seconds that a process gets to end by itself once it was asked to.
 _GRACE_SECONDS: Final = 1.0
@@ -22,10 +22,19 @@ class TestProcesses:
 
     def __init__(self) -> None:
         self.known = frozenset(children(os.getpid()))
+        self._seen: dict[int, str] = {}
+
+    def note(self) -> None:
+        """Remembers those that are there: once one ends, nothing leads to those that it started any longer."""
+        self._seen.update((pid, began(pid)) for pid in self.left())
 
     def left(self) -> list[int]:
         """The processes of the test that are there, innermost last; none that serves the whole session."""
-        return list(descendants(os.getpid(), self.known))
+        found = dict.fromkeys(descendants(os.getpid(), self.known))
+        for pid, since in self._seen.items():
+            if since and began(pid) == since and not is_zombie(pid):
+                found.update(dict.fromkeys((pid, *descendants(pid))))
+        return list(found)
 
     def end(self) -> list[str]:
         """Ends them, politely first. Returns their commands."""

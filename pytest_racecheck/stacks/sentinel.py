@@ -136,6 +136,14 @@ def is_zombie(pid: int) -> bool:
         return True
 
 
+def began(pid: int) -> str:
+    """When a process began, which tells it from another one with the same number; "" if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
 def is_kept(pid: int) -> bool:
     """Whether a process is stopped, or a thread of it waits for a disk: the machine's doing, not the program's."""
     with contextlib.suppress(OSError):

@@ -129,6 +129,19 @@ def test_only_processes_of_the_test_are_ended() -> None:
         before.kill()
 
 
+def test_so_are_those_whose_parent_has_ended() -> None:
+    mine = TestProcesses()
+    with subprocess.Popen(["sh", "-c", "sleep 1000 & echo $!; wait"], stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        sleep = int(shell.stdout.readline())
+        mine.note()
+        shell.kill()
+        shell.wait(60)
+        assert mine.left() == [sleep]
+        assert mine.end() == ["sleep 1000"]
+        assert mine.left() == []
+
+
 def test_servers_of_multiprocessing_are_none_of_the_test() -> None:
     """What the server forks is, though its command is the same."""
     code = """
