@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockedThread", "Diagnosis", "diagnose"]
 
-_LOCK_ORDER: Final = "lock-order cycle"
-_SELF: Final = "self-deadlock"
+LOCK_ORDER: Final = "lock-order cycle"
+SELF: Final = "self-deadlock"
 _JOIN: Final = "join of a thread that never ends"
 _STARVATION: Final = "pool starvation"
 _FUTURE: Final = "future never completed"
@@ -41,8 +41,8 @@ _DEAD_ENDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 _ADVICE: Final = {
-    _LOCK_ORDER: "Take these locks in the same order in every thread.",
-    _SELF: "A thread can't take a Lock that it holds already; an RLock it can.",
+    LOCK_ORDER: "Take these locks in the same order in every thread.",
+    SELF: "A thread can't take a Lock that it holds already; an RLock it can.",
     _STARVATION: "A task must not wait for another task of its own pool: wait outside, or use a second pool.",
     _TASKS: "Every get() needs its task_done(), also where the work on the item fails.",
 }
@@ -100,7 +100,7 @@ def diagnose(blocked: list[BlockedThread], finished: list[str]) -> Diagnosis:
 def _name_cycle(waits: dict[str, Wait], cycle: list[str]) -> str:
     kinds = {waits[each].kind for each in cycle}
     if kinds == {"lock"}:
-        return _SELF if len(cycle) == 1 else _LOCK_ORDER
+        return SELF if len(cycle) == 1 else LOCK_ORDER
     if any(waits[each].pool for each in cycle):
         return _STARVATION
     return _JOIN if "join" in kinds else _FUTURE

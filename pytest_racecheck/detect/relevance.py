@@ -47,8 +47,11 @@ def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
     return [level(event) for event in trace.events]
 
 
-def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event]) -> list[int]:
-    """The same for a run that ended with the threads ``stuck``: how each came to hold what it holds."""
+def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event], *, missing: bool = False) -> list[int]:
+    """The same for a run that ended with the threads ``stuck``: how each came to hold what it holds.
+
+    ``missing``: they wait for what another thread was to do, or did at another time.
+    """
     last: dict[str, Event] = {event.thread: event for event in trace.events}
     # Who only waits for another thread's end is no part of how it came about.
     ends = [last[thread] for thread in stuck if thread in last and not last[thread].child]
@@ -63,7 +66,7 @@ def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event]) -> l
         if event.kind in _NEVER_MORE and event is not last[event.thread]:
             return NOISE
         if (event.resource or event.subject) in held | wanted and (event.resource or event.kind == "block"):
-            return STORY if event.thread in threads or clash else BESIDE
+            return STORY if event.thread in threads or clash or missing else BESIDE
         return BESIDE if event.identity in together and event.kind not in _NEVER_MORE else NOISE
 
     return [level(event) for event in trace.events]

@@ -8,6 +8,7 @@ from pytest_racecheck.detect import guards
 from pytest_racecheck.detect.calls import with_calls
 from pytest_racecheck.detect.code import code_at
 from pytest_racecheck.detect.data_races import data_races
+from pytest_racecheck.detect.deadlock import LOCK_ORDER, SELF
 from pytest_racecheck.detect.events import Trace
 from pytest_racecheck.detect.happens_before import order_of
 from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Site
     from pytest_racecheck.engine.recorder import Recording
     from pytest_racecheck.engine.run import Run
-    from pytest_racecheck.engine.thread import ControlledThread
     from pytest_racecheck.report.model import Finding
 
 
@@ -114,6 +114,7 @@ def _add_diagnosis(failure: Failure, diagnosis: Diagnosis, recording: Recording 
     for thread in failure.threads:
         if thread.id == "main" and recording.main_function:
             thread.function = recording.main_function
+        thread.function = _job(thread.id, thread.function, recording)
 
 
 def _add_story(failure: Failure, recording: Recording, thrown_text: str, finding: Finding | None) -> None:
@@ -129,7 +130,8 @@ def _add_story(failure: Failure, recording: Recording, thrown_text: str, finding
         waiting = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]
         clash = find_lost_wake_up(trace, waiting)
         stuck = [thread.id for thread in failure.threads]
-        levels = deadlock_levels(trace, stuck, clash.accesses if clash else [])
+        missing = failure.cause not in (LOCK_ORDER, SELF)
+        levels = deadlock_levels(trace, stuck, clash.accesses if clash else [], missing=missing)
     else:
         trace = with_calls(trace)
         clash = find_clash(trace) if failure.kind == "race" else None
@@ -265,12 +267,12 @@ def _data_race(first: Event, second: Event) -> DataRace:
     return DataRace(first.resource, _access(first), _access(second))
 
 
-def _job(thread: ControlledThread, recording: Recording) -> str:
-    """What a thread of a pool is given to do, the first of it; "" for other threads."""
-    if thread.function != _POOLED:
-        return ""
-    stacks = (event.stack for event in recording.events if event.thread == thread.label and event.stack)
-    return next((stack[0].function for stack in stacks if library_name(stack[0].file) is None), "")
+def _job(thread: str, function: str, recording: Recording) -> str:
+    """The function that a thread runs; for one of a pool, the first that it is given to run."""
+    if function != _POOLED:
+        return function
+    stacks = (event.stack for event in recording.events if event.thread == thread and event.stack)
+    return next((stack[0].function for stack in stacks if library_name(stack[0].file) is None), function)
 
 
 def _threads(recording: Recording) -> list[ThreadReport]:
@@ -278,7 +280,7 @@ def _threads(recording: Recording) -> list[ThreadReport]:
         ThreadReport(
             id=thread.label,
             name=thread.name,
-            function=_job(thread, recording) or thread.function or recording.main_function or "test",
+            function=_job(thread.label, thread.function or recording.main_function or "test", recording),
             state="finished" if thread.ended or thread.path == "0" else "alive",
         )
         for thread in sorted(recording.threads, key=lambda thread: thread.index)

@@ -330,3 +330,52 @@ def test_threads_of_pools_have_the_same_names_in_every_run_and_the_function_they
     assert ThreadPoolExecutor._counter is before  # type: ignore[attr-defined]
     functions = {thread.function.rpartition(".")[2] for thread in failure.threads if thread.id != "main"}
     assert functions == {"add"}
+
+
+def test_who_should_have_woken_the_one_that_waits_is_told_of(engine: Engine) -> None:
+    def body() -> None:
+        condition = threading.Condition()
+
+        def wait() -> None:
+            with condition:
+                condition.wait()
+
+        def wake() -> None:
+            with condition:
+                condition.notify()
+
+        engine.together(wait, wake)
+
+    failure = engine.explore(body).failure
+    assert failure.cause == "lost wake-up"
+    assert {(step.thread, step.resource) for step in story(failure)} >= {("T1", "condition"), ("T2", "condition")}
+
+
+def test_other_threads_have_no_part_in_a_cycle_of_locks(engine: Engine) -> None:
+    def body() -> None:
+        first, second = threading.Lock(), threading.Lock()
+
+        def take(one: threading.Lock, other: threading.Lock) -> None:
+            with one, other:
+                pass
+
+        engine.together(
+            lambda: take(first, first.__class__()), lambda: take(first, second), lambda: take(second, first)
+        )
+
+    failure = engine.explore(body, interleavings=200).failure
+    assert failure.cause == "lock-order cycle"
+    assert len({step.thread for step in story(failure)}) == 2
+
+
+def test_a_pool_that_waits_for_itself_is_told_with_what_its_thread_runs(engine: Engine) -> None:
+    def body() -> None:
+        def outer() -> None:
+            pool.submit(int).result()
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(outer)
+
+    failure = engine.explore(body).failure
+    assert failure.kind == "deadlock"
+    assert any(thread.function.endswith("outer") for thread in failure.threads)
