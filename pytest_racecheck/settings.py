@@ -74,6 +74,12 @@ def _count(value: object) -> int:
     return _whole(value, 1)
 
 
+def _threads(value: object) -> int:
+    if _count(value) > MOST_THREADS:
+        raise ValueError
+    return _count(value)
+
+
 def _seconds(value: object) -> float:
     if type(value) not in (int, float) or not 0 < float(value) < math.inf:  # type: ignore[arg-type]
         raise ValueError
@@ -125,6 +131,9 @@ def _suppressions(value: object) -> tuple[str, ...]:
     return lines
 
 
+#: Each of them is a thread of the system, in every interleaving.
+MOST_THREADS: Final = 1_000
+
 _COUNT: Final = "a whole number from 1 up"
 _SCOPE: Final = "a module name prefix or a path pattern, or a list of them"
 
@@ -134,7 +143,7 @@ ARGUMENTS: Final[Mapping[str, Argument]] = {
     "seed": Argument("a whole number", _whole, int),
     "replay": Argument("the token that a failure report printed, or the path of a file that holds it", _text, str),
     "timeout": Argument("a number of seconds above 0", _seconds, float),
-    "threads": Argument(_COUNT, _count, int),
+    "threads": Argument(f"a whole number from 1 to {MOST_THREADS}", _threads, int),
     "include": Argument(_SCOPE, _texts, str),
     "exclude": Argument(_SCOPE, _texts, str),
     "model": Argument(f"one of {', '.join(MODELS)}", _one_of(*MODELS), str),

@@ -120,6 +120,11 @@ def session_settings(config: pytest.Config) -> Settings:
             value = _randomly_seed(config)
         if value is not None:
             values[option.field] = value
+    if config.getoption("racecheck_threads") is not None and not treats_all_as_marked(config):
+        raise pytest.UsageError(
+            "--racecheck-threads is for tests without the marker: give --racecheck-all as well, or mark tests with "
+            "@pytest.mark.race(threads=K)"
+        )
     if "replay" in values:
         from pytest_racecheck.pytesting import replays
 
