@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: A failure is replayed so often before it is reported.
 REPLAYS: Final = 10
 
-#: What counts as a livelock in replays of one: what is known to go on for ever need not go on for long again.
+#: What counts as going on for ever in replays of what does: it need not go on for long again.
 FUTILE_AGAIN: Final = FUTILE // 10
 
 #: So many other schedules, for so many real seconds, of a test that fails in the serial one.
@@ -77,7 +77,8 @@ class Confirmation:
 
     def recorded(self, chosen: Strategy, failed: Run) -> Run:
         """Runs once more what led to a failure, to record it."""
-        self._futile = FUTILE_AGAIN if failed.kind == "livelock" else FUTILE
+        if failed.kind == "livelock":
+            self._futile = FUTILE_AGAIN
         return self._begun(chosen, Recording(brief=failed.kind == "livelock"))
 
     def replay_late(self, failed: Run) -> Run | None:
@@ -122,9 +123,14 @@ class Confirmation:
         return self._run(begin)
 
     def _simplest(self, failed: Run) -> Schedule:
-        if failed.kind != "livelock":
-            return self._minimised(failed)
-        self._futile = FUTILE_AGAIN
+        if failed.kind in ("livelock", "deadlock"):  # a deadlock beside which daemons go on takes as long to tell
+            self._futile = FUTILE_AGAIN
+            if self.replay(Replay(failed.schedule)).same_failure(failed):
+                return self._simplest_that_lasts(failed)
+            self._futile = FUTILE
+        return self._minimised(failed)
+
+    def _simplest_that_lasts(self, failed: Run) -> Schedule:
         schedule = self._minimised(failed)
         self._futile = FUTILE
         lasts = schedule == failed.schedule or self.replay(Replay(schedule)).same_failure(failed)

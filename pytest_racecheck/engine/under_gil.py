@@ -27,12 +27,14 @@ Answer = Literal["reachable", "unreachable", "unknown"]
 RunOne = Callable[["Strategy"], "Run"]
 
 #: What the search may cost, in runs and in scheduling points, to which each run adds some for setting up and tearing
-#: down: half of it for the simplest schedules, half for a strategy that goes for bugs. So the answer does not depend
-#: on how busy the machine is, unless each run takes so long that it comes to as many real seconds.
-RUNS: Final = 400
+#: down, and for each of its threads: half of it for the simplest schedules, half for a strategy that goes for bugs. So
+#: the answer does not depend on how busy the machine is, unless each run takes so long that it comes to so many real
+#: seconds.
+RUNS: Final = 200
 POINTS: Final = 150_000
 EACH_RUN: Final = 500
-SECONDS: Final = 10.0
+EACH_THREAD: Final = 200
+SECONDS: Final = 5.0
 
 
 def search_under_gil(
@@ -102,7 +104,7 @@ class _Search:
     def spend(self, run: Run) -> None:
         """One more run."""
         self._runs -= 1
-        self._points -= run.points + EACH_RUN
+        self._points -= run.points + EACH_RUN + EACH_THREAD * run.threads
 
     def fails(self, schedule: Schedule) -> bool:
         """Runs a schedule and notes its choices."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_racecheck.engine import confirmation
 from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.runner import Runner
 
@@ -20,6 +21,14 @@ class Shared:
     def __init__(self) -> None:
         self.ready = False
         self.count = 0
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of what usually counts as going on for ever does."""
+    assert Runner.begin.__kwdefaults__ is not None
+    monkeypatch.setitem(Runner.begin.__kwdefaults__, "futile", FUTILE // 10)
+    monkeypatch.setattr(confirmation, "FUTILE", FUTILE // 10)
 
 
 def lost_flag(engine: Engine) -> None:
@@ -38,6 +47,7 @@ def lost_flag(engine: Engine) -> None:
     engine.together(wait, work, work)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_how_it_came_about_is_told_and_can_be_replayed(engine: Engine) -> None:
     found = engine.explore(lambda: lost_flag(engine), interleavings=200, timeout=60.0)
     failure = found.failure
@@ -90,6 +100,11 @@ def in_the_main_thread(engine: Engine) -> None:
         time.sleep(1)
 
 
+def test_it_is_told_in_a_second_or_so(engine: Engine) -> None:
+    assert engine.explore(lambda: sleep_for_ever(engine), interleavings=3, timeout=60.0).failure.cause == "livelock"
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("body", [sleep_for_ever, wait_for_ever, spin_for_ever, in_the_main_thread])
 def test_it_is_told_however_threads_wait(engine: Engine, body: Callable[[Engine], None]) -> None:
     found = engine.explore(lambda: body(engine), interleavings=3, timeout=60.0)
