@@ -39,8 +39,8 @@ class Search:
         self._began = real.monotonic()
         self._ended: float | None = None
 
-    def count(self, run: Run) -> None:
-        """One more interleaving is over."""
+    def count(self, run: Run, *, looks: bool = False) -> None:
+        """One more interleaving is over. ``looks``: in which more was a choice than in any other, which tells less."""
         self.done += 1
         self.last = run
         self.learnt = run.known != self._known
@@ -48,10 +48,10 @@ class Search:
             # More accesses count than before: the classes seen so far, this run's too, were coarser ones.
             self._known = run.known
             self.traces.clear()
-        else:
+        elif not looks:
             self.traces.add(run.trace)
         self.threads = max(self.threads, run.threads)
-        self.cut += run.kind == "limit"
+        self.cut += run.kind == "limit" and not looks
         self.uncontrolled.update(run.uncontrolled)
 
     @property

@@ -244,7 +244,7 @@ class Explorer:
         finally:
             self._runner.every_access_counts(False)
         self.api.count()
-        search.count(run)
+        search.count(run, looks=True)
         self._progress(search.done, search.per_second, run.threads)
         return run
 

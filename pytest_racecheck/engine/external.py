@@ -369,7 +369,7 @@ class External:
         """Whether threads are alive that are not controlled and might have to do with the test."""
         from pytest_racecheck.engine.leftover import is_disowned
 
-        for thread in threading.enumerate():
+        for thread in threading._enumerate():  # type: ignore[attr-defined]  # whose lock is one of ours
             ours = id(thread) in self._scheduler.by_thread or is_disowned(thread)
             if ours or isinstance(thread, threading._DummyThread):
                 continue

@@ -97,3 +97,22 @@ def test_what_no_other_run_shows_is_a_failure_all_the_same(engine: Engine, monke
     assert explored.result.first_failure == 1
     assert explored.failure.reproduced == (10, 10)
     assert engine.explore(lambda: total(engine), replay=explored.failure.token).verdict == "race"
+
+
+def test_what_it_passes_is_no_choice_in_the_search(engine: Engine) -> None:
+    """A run in which every access counts has its end sooner, which says nothing of the others."""
+
+    def body() -> None:
+        lock = threading.Lock()
+
+        def work() -> None:
+            own = [0]
+            for _ in range(100):
+                own[0] += 1
+            with lock:
+                pass
+
+        engine.together(work, work)
+
+    explored = engine.explore(body, interleavings=200, max_points=100)
+    assert (explored.verdict, explored.result.distinct, explored.result.notes) == ("proved", 2, [])
