@@ -121,7 +121,12 @@ class ExploredItem:
                 self.item.dtest.globs.update(self._globals)  # type: ignore[attr-defined]
             self._setup()
             return
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            if self._case is not None:
+                self._setup()  # which fails in the same way; its tear-down expects that it was called
+            raise
         self._open()
         try:
             self._setup()

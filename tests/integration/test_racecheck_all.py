@@ -143,3 +143,66 @@ def test_the_command_that_replays_says_that_there_is_no_marker(pytester: pytest.
     again = pytester.runpytest(*command.split())
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["1 test, 1 interleaving *: 1 race"])
+
+
+def test_what_takes_too_long_under_control_is_no_hang(
+    pytester: pytest.Pytester, results: Callable[[], dict[str, Any]]
+) -> None:
+    pytester.makepyfile(
+        """
+        import _queue, threading
+
+        runs = []
+
+        def test_works_on_and_on():
+            thread = threading.Thread(target=lambda: None)
+            thread.start()
+            runs.append(1)
+            while len(runs) > 1:
+                sum(range(1000))
+            thread.join()
+
+        def test_waits_for_ever():
+            thread = threading.Thread(target=lambda: None)
+            thread.start()
+            runs.append(1)
+            if len(runs) > 3:
+                _queue.SimpleQueue().get()
+            thread.join()
+        """
+    )
+    result = pytester.runpytest_subprocess(
+        *("-p", "racecheck", "--racecheck-all", "--racecheck-timeout=1", "--racecheck-json=out.json")
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["1 test not explored, but run as ever*", "  1: it takes too long under racecheck's control"]
+    )
+    assert {name: test["verdict"] for name, test in results().items()} == {"test_waits_for_ever": "deadlock"}
+
+
+def test_a_class_that_is_skipped_is_skipped(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import unittest
+
+        class Skips(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                raise unittest.SkipTest("not here")
+
+            def test_it(self): pass
+
+        @unittest.skip("not here either")
+        class Skipped(unittest.TestCase):
+            def test_it(self): pass
+
+        class Fails(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                raise ValueError
+
+            def test_it(self): pass
+        """
+    )
+    pytester.runpytest("--racecheck-all").assert_outcomes(skipped=2, errors=1)
