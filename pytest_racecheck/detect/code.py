@@ -61,8 +61,11 @@ def decides(file: str, first: Spot, second: Spot) -> bool:
 
 
 def is_increment(file: str, spot: Spot) -> bool:
-    """Whether the statement is of the kind of ``x += 1``."""
-    return isinstance(_source(file).statement(*spot), ast.AugAssign)
+    """Whether the statement is of the kind of ``x += 1``, or ``x = y + 1``."""
+    statement = _source(file).statement(*spot)
+    return isinstance(statement, ast.AugAssign) or (
+        isinstance(statement, ast.Assign) and isinstance(statement.value, ast.BinOp)
+    )
 
 
 def in_one_function(file: str, first: int, second: int) -> bool:

@@ -30,7 +30,7 @@ REPLAYS: Final = 10
 FUTILE_AGAIN: Final = FUTILE // 10
 
 #: So many other schedules, for so many real seconds, of a test that fails in the serial one.
-ORDERS: Final = 10
+ORDERS: Final = 30
 SECONDS_FOR_OTHER_ORDERS: Final = 1.0
 
 #: Real seconds for finding a failure again that other processes have a part in, so that it can be repeated.

@@ -207,6 +207,15 @@ def test_double_initialisation(program: Program) -> None:
     assert found.name == "double initialisation"
 
 
+@source("def f(self, k):\n    self.x[k] = self.x.get(k, 0) + 1\n")
+def test_a_count_that_begins_at_nothing_is_no_initialisation(program: Program) -> None:
+    def put(thread: str, before: str) -> Event:
+        return program.at("= self", "self.x[k]", thread, "write", container=True, item="1", before=before, after="1")
+
+    look = program.at("= self", "self.x.get(k, 0)", "T1", "read", container=True, item="1", before="missing")
+    assert clash(look, put("T2", "missing"), put("T1", "1")).name == "lost update"
+
+
 @source("def f(self):\n    for each in self.x:\n        use(each)\n\ndef g(self):\n    self.x.append(1)\n")
 @pytest.mark.parametrize(
     ("kind", "thrown", "name"),
