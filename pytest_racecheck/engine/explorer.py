@@ -238,11 +238,11 @@ class Explorer:
     def _look_around(self, search: Search, look: Strategy) -> Run:
         """A run in which every thread gets its share of what there is to do, to see early what threads touch at all."""
         self._number = search.done
-        self._runner.every_access_counts()
+        self._runner.every_access_counts(alone=True)
         try:
             run = self._run(lambda: self._runner.begin(look), searching=True)
         finally:
-            self._runner.every_access_counts(False)
+            self._runner.every_access_counts(False, alone=True)
         self.api.count()
         search.count(run, looks=True)
         self._progress(search.done, search.per_second, run.threads)
@@ -252,11 +252,11 @@ class Explorer:
         """A failure of `_look_around`, which also switches where no other run does, and that no other run showed."""
         search.stop()
         search.failed_at, search.proof = number, None
-        self._runner.every_access_counts()
+        self._runner.every_access_counts(alone=True)
         try:
             return self._confirm(search, failed)
         finally:
-            self._runner.every_access_counts(False)
+            self._runner.every_access_counts(False, alone=True)
 
     def _is_over(self, search: Search, exhaustive: Exhaustive, run: Run) -> bool:
         """Whether every class of interleavings was run, and more runs would show nothing new."""

@@ -170,9 +170,14 @@ class Runner:
         self._begun = True
         WATCHDOG.arm(self._target, self._settings.timeout if asked else UNLIMITED)
 
-    def every_access_counts(self, counts: bool = True) -> None:
-        """Makes each access and each lock a scheduling point, known to matter or not, or only those that are."""
+    def every_access_counts(self, counts: bool = True, *, alone: bool = False) -> None:
+        """Makes each access and each lock a scheduling point, known to matter or not, or only those that are.
+
+        ``alone``: accesses to memory, but no locks.
+        """
         self._memory.every_access = counts
+        if alone:
+            return
         lock_origin.Origin.every = counts
         if counts:
             FILE_SYSTEM.origin.shared = lock_origin.Origin.outside.observed = True
