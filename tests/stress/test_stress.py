@@ -92,7 +92,7 @@ def test_what_control_cannot_see_is_found_and_told_without_a_token(engine: Engin
         lock = threading.Lock()
 
         def work() -> None:
-            for _ in range(3_000):
+            for _ in range(15_000):
                 value = counter.value
                 value += one()
                 counter.value = value
@@ -100,7 +100,7 @@ def test_what_control_cannot_see_is_found_and_told_without_a_token(engine: Engin
                 pass
 
         engine.together(work, work)
-        assert counter.value == 6_000
+        assert counter.value == 30_000
 
     explored = engine.explore(body, strategy="stress", interleavings=150, exclude=(__name__,))
     assert explored.verdict == "race"
