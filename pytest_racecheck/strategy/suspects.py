@@ -170,7 +170,7 @@ class Suspects(Watch):
     def next(self) -> Suspect | None:
         """One that was not given yet; None when there is none left."""
         holds, flips, single = self._holds, self._flips, self._single_holds
-        turns = ((holds, flips, single), (flips, holds, single), (single, flips, holds))
+        turns = ((holds, flips, single), (flips, holds, single), (holds, flips, single), (single, flips, holds))
         for queue in (self._cycle_holds, *turns[self._turn % len(turns)]):
             for suspect in queue():
                 if suspect not in self._given:
