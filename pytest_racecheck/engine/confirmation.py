@@ -111,8 +111,10 @@ class Confirmation:
             if not run.failed:
                 replays = [Replay(schedule) for schedule in ((), run.schedule) * 2]
                 outcomes = [self.replay(each).same_failure(failed) for each in replays]
-                search.reproduced = (sum(outcomes[::2]), len(outcomes[::2]))
-                return outcomes == [True, False] * 2
+                if outcomes != [True, False] * 2:
+                    return False
+                search.reproduced = (2, 2)
+                return True
             if real.monotonic() > deadline:
                 break
         return False
@@ -200,10 +202,9 @@ class Confirmation:
     def _found_again(self, failed: Run) -> Iterator[Run]:
         deadline = real.monotonic() + SECONDS_TO_FIND_AGAIN
         random = Random(self._seed)
-        pct, walk = (
-            strategy.create(name, random, REPLAYS) for name in ("pct", "random")
-        )  # they need not watch the run
-        choices = [pct, pct, pct, walk]  # the fewer switches a schedule has, the less there is to leave out of it
+        # Neither has to watch the run. The fewer switches a schedule has, the less there is to leave out of it.
+        pct, walk = (strategy.create(name, random, REPLAYS) for name in ("pct", "random"))
+        choices = [pct, pct, pct, walk]
         while real.monotonic() < deadline:
             for chosen in choices:
                 run = self._begun(chosen, Recording())

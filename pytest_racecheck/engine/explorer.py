@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pytest_racecheck.engine.books import Search
 from pytest_racecheck.engine.conclusion import Conclusion
 from pytest_racecheck.engine.confirmation import Confirmation
 from pytest_racecheck.engine.errors import FindingFailure, ReplayError
+from pytest_racecheck.engine.kept import KeptFailures
 from pytest_racecheck.engine.recorder import Recording
 from pytest_racecheck.engine.runner import Runner, World
 from pytest_racecheck.engine.schedule import decode
@@ -29,7 +29,7 @@ from pytest_racecheck.watch.findings import Findings
 if TYPE_CHECKING:
     from pytest_racecheck.engine.run import Run
     from pytest_racecheck.engine.schedule import Schedule
-    from pytest_racecheck.report.model import Failure, TestResult
+    from pytest_racecheck.report.model import TestResult
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.shrink.database import FailureDatabase
     from pytest_racecheck.strategy.base import Strategy
@@ -58,7 +58,7 @@ class Explorer:
         self._nodeid = nodeid
         self._world = world
         self._progress = progress
-        self._database = database
+        self._kept = KeptFailures(database, nodeid, self.suspended)
         self._runner = Runner(settings, world, self._seed)
         self._confirmation = Confirmation(settings, self._seed, self._runner, self._run)
         self._token = None if settings.replay is None else decode(settings.replay)
@@ -161,15 +161,12 @@ class Explorer:
 
     def _known_failures(self, search: Search) -> Run | None:
         """Tries the schedules that failed in earlier sessions. Returns the run that fails, None if they all pass."""
-        tokens: list[str] = []
-        with contextlib.suppress(OSError), self.suspended():
-            tokens = [] if self._database is None else self._database.fetch(self._nodeid)
-        for token in tokens[: self._settings.interleavings - search.done]:
+        for token in self._kept.tokens()[: self._settings.interleavings - search.done]:
             naps = self._runner.naps
             try:
                 deviations, self._runner.naps = decode(token)
             except ReplayError:  # of another version
-                self._forget(token)
+                self._kept.forget(token)
                 continue
             recording = Recording()
             following = TokenReplay(deviations, recording)
@@ -185,18 +182,8 @@ class Explorer:
                 self._naps_changed = naps is not self._runner.naps
                 return run
             self._runner.naps = naps
-            self._forget(token)
+            self._kept.forget(token)
         return None
-
-    def _forget(self, token: str) -> None:
-        with contextlib.suppress(OSError), self.suspended():
-            if self._database is not None:
-                self._database.drop(self._nodeid, token)
-
-    def _keep(self, failure: Failure) -> None:
-        with contextlib.suppress(OSError), self.suspended():
-            if self._database is not None and failure.token and (failure.kind == "race" or failure.is_explained):
-                self._database.save(self._nodeid, failure.token)
 
     def _search(self, search: Search) -> Run:
         if self._control.blind is not None:
@@ -399,5 +386,5 @@ class Explorer:
         result = conclusion.result()
         self.failure = conclusion.raised
         if self._token is None and result.failure is not None and not result.failure.finding:
-            self._keep(result.failure)
+            self._kept.keep(result.failure)
         return result
