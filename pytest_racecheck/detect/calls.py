@@ -7,6 +7,7 @@ change that follows are as separate as with any other value.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def with_calls(trace: Trace) -> Trace:
     for event in trace.events:
         if event.kind == "file" and event.subject:
             number = files.setdefault(event.subject, _FILES - len(files))
-            name = f"the file {event.subject}"
+            name = f"the file {PurePath(event.subject).name}"
             events.append(replace(event, kind=event.call, memory=True, identity=number, resource=name, before=""))
             continue
         call = (event.call, event.subject, event.line) if not event.memory and event.subject else ()

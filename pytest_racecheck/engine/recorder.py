@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.detect.events import NOTHING, Event, Turn
@@ -112,7 +113,7 @@ class Recording:
             what, event.subject, changes = files.described(frame)
             event.call = "write" if changes else "read"
             source = event.site.source if event.site is not None else ""
-            event.resource = f"{what} {event.subject}".strip() or channels.described(frame) or source
+            event.resource = f"{what} {PurePath(event.subject).name}".strip() or channels.described(frame) or source
             if what == "open" and changes:
                 event.resource += " for writing"
             return

@@ -85,9 +85,13 @@ def acting(place: str, original: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+#: The code of all that `acting` makes.
+_ACTS: Final = acting("", len).__code__
+
+
 def described(frame: FrameType | None) -> str:
     """What a thread in ``frame`` is about to do by one of these, as in "execute insert into t values(1)"."""
-    while frame is not None and frame.f_code.co_qualname != "acting.<locals>.call":
+    while frame is not None and frame.f_code is not _ACTS:
         frame = frame.f_back
     if frame is None:
         return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
@@ -84,18 +85,21 @@ class _Open(_Call):
 
 
 def described(frame: FrameType | None) -> tuple[str, str, bool]:
-    """What a thread in ``frame`` is about to do: the name of the function, that of the file, whether it changes it."""
+    """What a thread in ``frame`` is about to do: the name of the function, the path, whether it changes the file.
+
+    Runs no code of the user: a path that is an object of another kind than `pathlib`'s own has no name here.
+    """
     while frame is not None and frame.f_code is not _Call.call.__code__:
         frame = frame.f_back
     if frame is None:
         return "", "", False
     name, args, kwargs = frame.f_locals["self"].name, frame.f_locals["args"], frame.f_locals["kwargs"]
-    path = args[0] if args and type(args[0]) in (str, bytes) else getattr(args[0], "name", "") if args else ""
+    path = args[0] if args else ""
     changes = name not in _LOOKS
     if name == "open":
         mode = kwargs.get("mode", args[1] if len(args) > 1 else "r")
         changes = bool(mode & _CHANGING) if type(mode) is int else type(mode) is str and not _CHANGES.isdisjoint(mode)
-    return name, os.fsdecode(path).rpartition(os.sep)[2] if type(path) in (str, bytes) else "", changes
+    return name, os.fsdecode(path) if type(path) in (str, bytes, type(Path())) else "", changes
 
 
 _CALLS: Final = [

@@ -154,7 +154,7 @@ class _Teller:
     def _effect(self, step: Step) -> str:
         """Such as ``read balance: 100``, ``write balance: 100 → 30``, ``acquire lock_a``."""
         if step.operation == "file":
-            return clean(step.resource)
+            return _shortened(clean(step.resource), self._dots)
         name = self._names.get(step.resource, step.resource)
         method, _, subject = step.call.partition(" ")
         if method in ("acquire", "release"):  # a semaphore takes and gives back a lock of its own for either

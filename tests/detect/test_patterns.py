@@ -175,8 +175,8 @@ FILE = "def f(path):\n    if not path.exists():\n        path.write_text('me')\n
 
 @source(FILE)
 def test_files_are_checked_and_written_like_all_else(program: Program) -> None:
-    def at(text: str, thread: str, call: str) -> Event:
-        file = program.at(text, "path", thread, "file", memory=False, call=call, subject="lock")
+    def at(text: str, thread: str, call: str, path: str = "/run/lock") -> Event:
+        file = program.at(text, "path", thread, "file", memory=False, call=call, subject=path)
         line = code_at(program.file, file.line[1]).strip()
         return replace(file, site=file.site._replace(source=line))  # type: ignore[union-attr]
 
@@ -185,6 +185,8 @@ def test_files_are_checked_and_written_like_all_else(program: Program) -> None:
     assert found is not None
     assert found.name == "check-then-act"
     assert {each.resource for each in found.accesses} == {"the file lock"}
+    others = trace(at("if", "T1", "read"), at("write_", "T2", "write", "/tmp/lock"), at("write_", "T1", "write"))
+    assert find_clash(with_calls(others)) is None, "it is another file of the same name"
 
 
 @source(BANK)

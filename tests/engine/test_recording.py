@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sqlite3
 import threading
 import time
@@ -379,3 +380,31 @@ def test_a_pool_that_waits_for_itself_is_told_with_what_its_thread_runs(engine: 
     failure = engine.explore(body).failure
     assert failure.kind == "deadlock"
     assert any(thread.function.endswith("outer") for thread in failure.threads)
+
+
+def test_a_path_of_the_users_own_kind_is_not_asked_for_its_name(engine: Engine, tmp_path: Path) -> None:
+    class Named:
+        @property
+        def name(self) -> str:
+            raise AssertionError
+
+        def __fspath__(self) -> str:
+            return str(tmp_path / "lock")
+
+    seen: list[bool] = []
+
+    def body() -> None:
+        (tmp_path / "lock").unlink(missing_ok=True)
+        seen.clear()
+
+        def enter() -> None:
+            if not os.access(Named(), os.R_OK):
+                with open(Named(), "w"):  # noqa: PTH123
+                    seen.append(True)
+
+        engine.together(enter, enter)
+        assert len(seen) == 1
+
+    failure = engine.explore(body).failure
+    assert failure.kind == "race"
+    assert {step.resource for step in failure.steps if step.operation == "file"} >= {"access", "open for writing"}
