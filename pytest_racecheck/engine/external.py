@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine import current, real, waiting
 from pytest_racecheck.engine.errors import Unwind
+from pytest_racecheck.engine.leftover import is_disowned
 from pytest_racecheck.engine.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -367,8 +368,6 @@ class External:
 
     def _outsiders(self) -> bool:
         """Whether threads are alive that are not controlled and might have to do with the test."""
-        from pytest_racecheck.engine.leftover import is_disowned
-
         for thread in threading._enumerate():  # type: ignore[attr-defined]  # whose lock is one of ours
             ours = id(thread) in self._scheduler.by_thread or is_disowned(thread)
             if ours or isinstance(thread, threading._DummyThread):
