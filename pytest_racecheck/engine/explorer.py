@@ -250,9 +250,6 @@ class Explorer:
         exhaustive.gaps.update(run.gaps)
         if search.learnt:
             exhaustive.restart()
-        if self._settings.model == "gil":
-            # Its classes are those of single steps: where several can't be switched between, some were seen to lack.
-            exhaustive.gaps.add("not every class of interleavings is known under the gil model")
         to_prove = self._settings.strategy == "exhaustive"
         if not exhaustive.finished or (search.threads < 2 and not to_prove):
             return False

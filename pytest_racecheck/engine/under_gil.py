@@ -3,8 +3,7 @@
 The search is systematic. A schedule is the list of its deviations from the serial one, so running each schedule and
 then each of its extensions by one later deviation visits every schedule exactly once, those with few switches first
 (iterative context bounding, Musuvathi & Qadeer, PLDI 2007). When nothing is left to extend, every interleaving was run.
-Equivalent ones are run as well: a search that leaves them out was seen to leave out others, where what can't be
-switched between counts as one step.
+Three threads that hardly meet have more of them than can be run; what follows leaves out equivalent ones.
 """
 
 from __future__ import annotations
@@ -51,7 +50,8 @@ def search_under_gil(
     """Searches for ``failing`` again; the schedule ``first`` is tried before all others.
 
     "reachable" if a run failed in the same way; "unreachable" only if every interleaving was run, under full control,
-    and none did. ``searching`` is the strategy for what is left of the budget when there are too many for that.
+    and none did. ``searching`` is the strategy for what is left of the budget when there are too many for that; where
+    it comes to the end of an exhaustive search, that is an answer as well.
     """
     search = _Search(failing, run_one)
     if first and search.fails(first):
@@ -60,10 +60,7 @@ def search_under_gil(
     answer = search.everything()
     search.allow(runs // 2, points // 2, seconds / 2)
     while answer == "unknown" and search.may_go_on():
-        run = run_one(searching)
-        if run.same_failure(failing):
-            return "reachable"
-        search.spend(run)
+        answer = search.one_of_each(searching)
     return answer
 
 
@@ -139,6 +136,25 @@ class _Search:
                 continue
             waiting.extend(_extended(schedule, self._choices))
         return "unreachable" if self._certain else "unknown"
+
+    def one_of_each(self, searching: Strategy) -> Answer:
+        """One more run of a strategy that may come to know that every class of equivalent schedules was run."""
+        exhaustive = searching.exhaustive
+        run = self._run_one(searching)
+        self.spend(run)
+        if run.same_failure(self._failing):
+            return "reachable"
+        learnt = run.known != self._known
+        self._known = run.known
+        if exhaustive is None:
+            return "unknown"
+        exhaustive.gaps.update(run.gaps)
+        if learnt:
+            exhaustive.restart()
+        # Another failure cuts a run short; and a sleep can end at any time on a real clock: not all of that is tried.
+        self._certain = self._certain and not (run.failed or run.uncontrolled or run.napped) and run.kind != "limit"
+        proved = exhaustive.finished and self._certain and not exhaustive.gaps
+        return "unreachable" if proved else "unknown"
 
 
 def _extended(schedule: Schedule, choices: list[Choice]) -> list[Schedule]:

@@ -13,7 +13,10 @@ Deviations from the papers:
   that simple bugs come first (iterative context bounding, Musuvathi & Qadeer, PLDI 2007). The order of the children of
   a node, on which the sleep sets rest, is that in which they were planned.
 - Locks and queues block. Two acquisitions are a race if the lock was free before the first; releases are no part of
-  one, unless somebody looks at the lock without waiting.
+  one, unless somebody looks at the lock without waiting. A thread that is blocked when a run turns out to be redundant,
+  or ends, counts as if it had acquired right then: where it does so later may be in no run that is looked at.
+- Operations between which no switch is possible are one step. Of a parked thread's step only the first is known, so
+  it is taken out of the sleep set by more than what conflicts with that.
 - The clock moves only when nobody can go on; what it wakes comes after everything before.
 """
 
@@ -24,6 +27,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine.dependence import footprint
+from pytest_racecheck.engine.operation import MEMORY
 from pytest_racecheck.strategy.trace import Race, Trace
 
 if TYPE_CHECKING:
@@ -65,24 +69,18 @@ class Node:
 class _Watch(Trace):
     """The trace of the running interleaving; keeps the sleep set and the guide up to date."""
 
-    def __init__(self, guide: list[str]) -> None:
+    def __init__(self, guide: list[str], coarse: bool) -> None:
         super().__init__()
+        self._coarse = coarse
         self.sleep: dict[str, ControlledThread] = {}
         self.guide = guide
         self.guided = 0
         #: The thread that was chosen and has to be switched to next, if it is another one.
         self.expected: ControlledThread | None = None
-        #: The number of events when a sleeping thread went on: all that follows is equivalent to another run.
-        self.redundant_from: int | None = None
         #: A thread looked at the same thing again and again.
         self.polls = False
 
-    @property
-    def last_index(self) -> int:
-        """The number of the last event that is worth a look; what threads wait for in the end comes after all."""
-        return len(self.events) if self.redundant_from is None else self.redundant_from - 1
-
-    def after(self, thread: ControlledThread, touched: Footprint) -> None:
+    def begins(self, thread: ControlledThread) -> None:
         if self.expected is not None:
             self.expected = None
             self.gaps.add("no switch was possible while a lock was held that is older than racecheck")
@@ -92,23 +90,41 @@ class _Watch(Trace):
                 self.guided += 1
             elif path in self.guide[self.guided :]:
                 self.guided = len(self.guide)
+
+    def after(self, thread: ControlledThread, touched: Footprint) -> None:
+        path = thread.path
         sleep = self.sleep
         if not sleep:
             return
-        if path in sleep and self.redundant_from is None:
-            self.redundant_from = len(self.events) - 1  # without a switch: the others are blocked
+        if path in sleep and self.end is None:
+            self.cut()  # without a switch: the others are blocked
+            self.end = len(self.events) - 1
         for other, sleeper in list(sleep.items()):
             # Whether it is alive may change with its next step, too.
-            if touched.first is (sleeper.thread or sleeper) or touched.conflicts(footprint(sleeper)):
+            if (
+                touched.first is (sleeper.thread or sleeper)
+                or touched.conflicts(footprint(sleeper))
+                or (self._coarse and _may_conflict(thread, sleeper))
+            ):
                 del sleep[other]
 
     def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
+        super().switch(source, target, can_go_on)
         if target is self.expected:
             self.expected = None
         else:
             self.choice = -1
-        if target.path in self.sleep and self.redundant_from is None:
-            self.redundant_from = len(self.events)
+        if target.path in self.sleep and self.end is None:
+            self.cut()
+
+
+def _may_conflict(thread: ControlledThread, sleeper: ControlledThread) -> bool:
+    """Whether what ``thread`` does now can conflict with all that ``sleeper`` does in its next step.
+
+    That step may be several accesses to memory in a row, of which only the first is known; or, after an explicit
+    scheduling point, all of what ``racecheck.atomic()`` holds together.
+    """
+    return sleeper.kind == "point" or (sleeper.kind in MEMORY and thread.kind in MEMORY)
 
 
 class Exhaustive:
@@ -119,14 +135,15 @@ class Exhaustive:
         self.gaps: set[str] = set()
         #: Complete runs that were no repetition of another: the number of inequivalent interleavings so far.
         self.classes = 0
-        self._sleeping = True
+        #: Steps may be more than the one operation that a parked thread has told of.
+        self._coarse = False
         self._planned: list[tuple[int, int, Node, str, list[str]]] = []
         self._number = 0
         self._nodes = 0
         self._begun = False
         self._prefix: list[tuple[Node, str]] = []
         self._path: list[Node] = []
-        self._watch = _Watch([])
+        self._watch = _Watch([], False)
         self._off_track = False
 
     @property
@@ -168,11 +185,11 @@ class Exhaustive:
                 step = step.parent
             self._prefix.reverse()
         self._begun = True
-        self._watch = _Watch(guide)
+        self._watch = _Watch(guide, self._coarse)
 
     def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
         """What was planned; then what turns the race; then the serial schedule, but for sleeping threads."""
-        if self._off_track or self._watch.redundant_from is not None:
+        if self._off_track or self._watch.end is not None:
             self._watch.choice = -1
             return last if last.slot >= 0 else min(ready, key=_index)
         watch = self._watch
@@ -187,12 +204,11 @@ class Exhaustive:
             node = self._new_node(ready, last, can_go_on)
             chosen = self._prefer(ready, last)
             node.children.append(chosen.path)
-        if self._sleeping:
-            older = node.children[: node.children.index(chosen.path)]
-            asleep = node.sleep.union(older)
-            watch.sleep = {thread.path: thread for thread in ready if thread.path in asleep and thread is not chosen}
-            if chosen.path in node.sleep:
-                watch.redundant_from = len(watch.events)
+        older = node.children[: node.children.index(chosen.path)]
+        asleep = node.sleep.union(older)
+        watch.sleep = {thread.path: thread for thread in ready if thread.path in asleep and thread is not chosen}
+        if chosen.path in node.sleep:
+            watch.cut()
         watch.choice = number
         watch.expected = None if chosen is last else chosen
         self._path.append(node)
@@ -238,17 +254,15 @@ class Exhaustive:
     def end(self, points: int) -> None:
         """Plans a run for each race of this one that is not covered yet."""
         watch = self._watch
-        if watch.compound and self._sleeping:
-            # What a parked thread is about to do is more than the one operation that it told.
-            self._sleeping = False
+        if watch.compound and not self._coarse:
+            self._coarse = True
             self.restart()
             return
         self.gaps |= watch.gaps
         self.gaps.update(f"{thread.label} still ran when the test ended" for thread in watch.unfinished())
         if not self._off_track:
-            self.classes += watch.redundant_from is None
-            races = (race for race in watch.races() if race.second.index <= watch.last_index)
-            for race in islice(races, MOST_RACES if watch.polls else None):
+            self.classes += watch.end is None
+            for race in islice(watch.races(), MOST_RACES if watch.polls else None):
                 self._turn(race)
         if self._nodes > MAX_NODES:
             self.gaps.add(f"more than {MAX_NODES} choices")
@@ -261,7 +275,11 @@ class Exhaustive:
         events = self._watch.events
         first, second = race.first, race.second
         between = events[first.index : second.index]
-        rest = [event for event in between if event.clock[first.thread] < first.first and not event.attempt]
+        rest = [
+            event
+            for event in between
+            if event is event.head and event.clock[first.thread] < first.first and not event.attempt
+        ]
         rest.append(second)
         initials = [event.path for event in _initials(rest)]
         taken = node.sleep.union(node.children)

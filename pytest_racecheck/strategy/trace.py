@@ -7,7 +7,7 @@ order of each thread, thread start and join, and the order of every two dependen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine.dependence import NOTHING, footprint
@@ -27,8 +27,9 @@ _BLOCKING: Final = frozenset(("acquire", "get", "join"))
 class Event:
     """One operation. ``choice`` is the number of the choice that led to it, -1 if there was none to make.
 
-    ``seq`` counts the events of the thread from 1, ``first`` is that of the first event since the choice. ``clock``
-    says how many events of each thread happen before this one, itself included.
+    Operations between which no switch is possible are one step: ``head`` is the first of them. ``seq`` counts the steps
+    of the thread from 1, ``first`` is that of the first step since the choice. ``clock`` says how many steps of each
+    thread happen before this one, itself included.
     """
 
     __slots__ = (
@@ -39,13 +40,15 @@ class Event:
         "first",
         "footprint",
         "free",
+        "head",
         "index",
         "path",
         "seq",
         "thread",
     )
 
-    def __init__(self, thread: ControlledThread, footprint: Footprint, choice: int) -> None:
+    def __init__(self, thread: ControlledThread, footprint: Footprint, choice: int, head: Event | None = None) -> None:
+        self.head: Final = head or self
         self.thread: Final = thread.index
         self.path: Final = thread.path
         self.footprint: Final = footprint
@@ -62,7 +65,7 @@ class Event:
 
 
 class Race:
-    """Two events that depend on each other with nothing in between: ``second`` could have come before ``first``."""
+    """Two steps that depend on each other with nothing in between: ``second`` could have come before ``first``."""
 
     __slots__ = ("first", "second")
 
@@ -86,11 +89,15 @@ class Trace:
         self._clock_readers: set[int] = set()
         self._threads: list[ControlledThread] = []
         #: What each thread waits for when the run has come to its end.
-        self._blocked: dict[ControlledThread, object] = {}
+        self._blocked: dict[ControlledThread, object] | None = None
         #: What the run did that the trace does not show.
         self.gaps: set[str] = set()
         #: Several operations went by in one step, where a switch was not possible.
         self.compound = False
+        #: How many events there were when all that follows turned out to be equivalent to another run.
+        self.end: int | None = None
+        #: The last event, if the same thread has gone on since.
+        self._latest: Event | None = None
 
     # ------------------------------------------------------------------ what the engine tells
 
@@ -99,13 +106,13 @@ class Trace:
         if hasattr(resource, "container") or thread.unwinding:
             return
         if kind == "block" and thread.deadline is not None:
-            event = self._note(thread, footprint(thread))
+            event = self._note(thread, footprint(thread), bool(thread.atomic))
             event.blocking = event.attempt = True
             return
         touched = footprint(thread, kind, resource)
         if touched is NOTHING:
             return
-        event = self._add(thread, touched)
+        event = self._add(thread, touched, bool(thread.atomic))
         is_free: Any = getattr(resource, "is_free", None)
         if is_free is not None:
             event.free = is_free()
@@ -121,27 +128,34 @@ class Trace:
             return
         if owner is UNKNOWN:
             self.gaps.add(f"what {access.site.source!r} is about can't be told ({_place(access.site)})")
-        self._add(thread, footprint(thread, access.kind, access))
+        self._add(thread, footprint(thread, access.kind, access), bool(thread.atomic) or not thread.switchable)
 
-    def _note(self, thread: ControlledThread, touched: Footprint) -> Event:
-        event = Event(thread, touched, self.choice)
+    def _note(self, thread: ControlledThread, touched: Footprint, joined: bool) -> Event:
+        latest = self._latest
+        joined = joined and latest is not None and latest.thread == thread.index and latest.choice == self.choice
+        event = self._latest = Event(thread, touched, self.choice, latest.head if joined and latest else None)
         event.index = len(self.events)
         self.events.append(event)
         return event
 
-    def _add(self, thread: ControlledThread, touched: Footprint) -> Event:
-        event = self._note(thread, touched)
-        if thread.atomic or not thread.switchable:
+    def _add(self, thread: ControlledThread, touched: Footprint, joined: bool) -> Event:
+        event = self._note(thread, touched, joined)
+        if event.head is event:
+            self.begins(thread)
+        else:
             self.compound = True
         self.after(thread, touched)
         return event
+
+    def begins(self, thread: ControlledThread) -> None:
+        """For the strategy: a step of ``thread`` begins."""
 
     def after(self, thread: ControlledThread, touched: Footprint) -> None:
         """For the strategy: ``thread`` does something that touches this."""
 
     def started(self, parent: ControlledThread, child: ControlledThread) -> None:
         """The child comes after all that its parent did so far."""
-        self._add(parent, NOTHING)
+        self._add(parent, NOTHING, bool(parent.atomic))
         self._marks.append((len(self.events), parent.index, child.index))
         self._threads.append(child)
 
@@ -153,7 +167,12 @@ class Trace:
 
     def deadlock(self, threads: list[ControlledThread]) -> None:
         """What they wait for could have been theirs earlier, in another run."""
-        self._blocked = {thread: thread.waits for thread in threads if not thread.ended and thread.waits is not None}
+        if self._blocked is None:
+            self._blocked = {
+                thread: thread.waits
+                for thread in threads
+                if not (thread.ended or thread.waits is None or thread.slot >= 0)
+            }
 
     def clock_read(self, thread: ControlledThread) -> None:
         """What the clock shows depends on how often others looked at it."""
@@ -163,6 +182,7 @@ class Trace:
 
     def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:
         """Another thread goes on."""
+        self._latest = None
 
     # ------------------------------------------------------------------ analysis
 
@@ -170,55 +190,83 @@ class Trace:
         """Threads that could have gone on when the run ended."""
         return (each for each in self._threads if not each.ended and (each.slot >= 0 or each.deadline is not None))
 
+    def cut(self) -> None:
+        """Nothing that follows is worth a look; what threads wait for at this moment is."""
+        self.end = len(self.events)
+        self.deadlock(self._threads)
+
     def races(self) -> Iterator[Race]:
-        """All races of the run. To be called once, when it is over."""
+        """All races of the run, up to where it was cut. To be called once, when it is over."""
+        events = self.events[: self.end]
         clocks: list[Clock] = [[0] * (1 + len(self._threads)) for _ in range(1 + len(self._threads))]
         histories: dict[int, _History] = {}
         firsts: dict[tuple[int, int], int] = {}
         marks = iter([*self._marks, (len(self.events) + 1, 0, 0)])
         mark = next(marks)
-        for event in self.events:
-            while mark[0] <= event.index:
+        for step in _steps(events):
+            head = step[0]
+            while mark[0] <= head.index:
                 _order(clocks, mark[1], mark[2])
                 mark = next(marks)
-            event.first = event.seq = clocks[event.thread][event.thread] + 1
-            if event.choice >= 0:
-                event.first = firsts.setdefault((event.thread, event.choice), event.seq)
-            yield from _races(event, clocks, histories)
-            if event.attempt:
-                continue
-            for resource in (event.footprint.first, event.footprint.second):
-                if resource is not None:
-                    histories[id(resource)].add(event)
-            clocks[event.thread] = event.clock
-        if not self._blocked:
-            self.deadlock(self._threads)
-        for thread, resource in self._blocked.items():
+            head.first = head.seq = clocks[head.thread][head.thread] + 1
+            if head.choice >= 0:
+                head.first = firsts.setdefault((head.thread, head.choice), head.seq)
+            yield from _races(step, clocks, histories)
+            for event in step:
+                event.seq, event.first, event.clock = head.seq, head.first, head.clock
+                if event.attempt:
+                    continue
+                for resource in (event.footprint.first, event.footprint.second):
+                    if resource is not None:
+                        histories[id(resource)].add(event)
+                clocks[event.thread] = event.clock
+        self.deadlock(self._threads)
+        for thread, resource in (self._blocked or {}).items():
             event = Event(thread, footprint(thread, "acquire", resource), -1)
             event.blocking = True
-            event.index = len(self.events)
+            event.index = len(events)
             event.seq = clocks[event.thread][event.thread] + 1
-            yield from _races(event, clocks, histories)
+            yield from _races([event], clocks, histories)
 
 
-def _races(event: Event, clocks: list[Clock], histories: dict[int, _History]) -> Iterator[Race]:
-    """The races that end in ``event``, whose clock is set here."""
-    clock = clocks[event.thread]
-    touched = event.footprint
+def _steps(events: list[Event]) -> Iterator[list[Event]]:
+    step: list[Event] = []
+    for event in events:
+        if event.head is event:
+            if step:
+                yield step
+            step = []
+        step.append(event)
+    if step:
+        yield step
+
+
+def _races(step: list[Event], clocks: list[Clock], histories: dict[int, _History]) -> Iterator[Race]:
+    """The races that end in ``step``, whose clock is set here."""
+    head = step[0]
+    clock = clocks[head.thread]
+    head.clock = clock.copy()
     candidates: list[Event] = []
-    event.clock = clock.copy()
-    for resource in (touched.first, touched.second):
-        if resource is not None:
-            history = histories.setdefault(id(resource), _History())
-            before = history.before(event)
-            for other in before:
-                event.clock[:] = map(max, event.clock, other.clock)
-            reversible = history.before(event, free_only=True) if event.blocking else before
-            candidates += [other for other in reversible if other.thread != event.thread]
-    event.clock[event.thread] = event.seq
-    for each in candidates:
-        if each.choice >= 0 and clock[each.thread] < each.first and (event.blocking or _immediate(each, candidates)):
-            yield Race(each, event)
+    blocked: list[Event] = []
+    for event in step:
+        for resource in (event.footprint.first, event.footprint.second):
+            if resource is not None:
+                history = histories.setdefault(id(resource), _History())
+                before = history.before(event)
+                for other in before:
+                    head.clock[:] = map(max, head.clock, other.clock)
+                reversible = history.before(event, free_only=True) if event.blocking else before
+                found = blocked if event.blocking else candidates
+                found += [other for other in reversible if other.thread != event.thread]
+    head.clock[head.thread] = head.seq
+    turned: set[int] = set()
+    for each in (*blocked, *candidates):
+        first = each.head
+        if first.choice < 0 or clock[first.thread] >= first.first or first.index in turned:
+            continue
+        if each in blocked or _immediate(first, (*blocked, *candidates)):
+            turned.add(first.index)
+            yield Race(first, head)
 
 
 def _order(clocks: list[Clock], thread: int, child: int) -> None:
@@ -267,9 +315,9 @@ class _History:
         return found
 
 
-def _immediate(event: Event, candidates: list[Event]) -> bool:
-    """Whether none of the other candidates comes after ``event``."""
-    return not any(other is not event and other.clock[event.thread] >= event.seq for other in candidates)
+def _immediate(event: Event, candidates: Iterable[Event]) -> bool:
+    """Whether none of the candidates of other steps comes after ``event``."""
+    return not any(other.head is not event and other.clock[event.thread] >= event.seq for other in candidates)
 
 
 def _place(site: Site) -> str:

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 ATTRIBUTES: Final = ("x", "y")
 LOCKS: Final = ("a", "b")
-#: What a step may do: look at an attribute, set it to a value of its own, add one to it (which is two accesses), take
-#: a lock, give one back.
-KINDS: Final = ("read", "write", "add", "acquire", "release")
+EVENT: Final = "e"
+#: What a step may do: look at an attribute, set it to a value of its own, add one to it (which is two accesses), set it
+#: to the other one (two as well), take a lock, give one back; set an event, wait for it.
+KINDS: Final = ("read", "write", "add", "copy", "acquire", "release")
+EVENT_KINDS: Final = (*KINDS, "set", "wait")
 
+#: Kind, number of the attribute or lock, number of the step in its thread.
+Micro = tuple[str, int, int]
 Step = tuple[str, str]
 Thread = tuple[Step, ...]
 Program = tuple[Thread, ...]
@@ -42,21 +46,27 @@ class Outcome(NamedTuple):
 # --- the model
 
 
+_OWNED: Final = (*LOCKS, EVENT)
+
+
 class _State(NamedTuple):
-    """``at``: the next micro-step of each thread; ``added``: what it has read and is going to add one to."""
+    """``at``: the next micro-steps of each thread; ``loaded``: what it has read, to add one to it or to copy it.
+
+    ``owners``: who has each lock, who has set the event; -1: nobody.
+    """
 
     at: tuple[int, ...]
     values: tuple[int, ...]
     seen: tuple[tuple[int, ...], ...]
-    added: tuple[int, ...]
+    loaded: tuple[int, ...]
     owners: tuple[int, ...]
 
 
-def outcomes(program: Program) -> set[Outcome]:
-    """Everything that the program can come to."""
-    micro = [_micro_steps(thread) for thread in program]
+def outcomes(program: Program, *, gil: bool = False) -> set[Outcome]:
+    """Everything that the program can come to; under a GIL, which is given away between two steps and not inside."""
+    micro = [_micro_steps(thread, gil) for thread in program]
     start = _State(
-        (0,) * len(program), (0,) * len(ATTRIBUTES), ((),) * len(program), (0,) * len(program), (-1,) * len(LOCKS)
+        (0,) * len(program), (0,) * len(ATTRIBUTES), ((),) * len(program), (0,) * len(program), (-1,) * len(_OWNED)
     )
     found = set()
     known = {start}
@@ -78,9 +88,9 @@ def deadlocks(program: Program) -> set[tuple[int, ...]]:
     return {outcome.blocked for outcome in outcomes(program) if outcome.blocked}
 
 
-def number_of_interleavings(program: Program) -> int:
+def number_of_interleavings(program: Program, *, gil: bool = False) -> int:
     """How many orders of the micro-steps there are, deadlocks included."""
-    micro = [_micro_steps(thread) for thread in program]
+    micro = [_micro_steps(thread, gil) for thread in program]
     known: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
 
     def count(at: tuple[int, ...], owners: tuple[int, ...]) -> int:
@@ -90,42 +100,60 @@ def number_of_interleavings(program: Program) -> int:
             known[at, owners] = sum(count(each.at, each.owners) for each in after) or 1
         return known[at, owners]
 
-    return count((0,) * len(program), (-1,) * len(LOCKS))
+    return count((0,) * len(program), (-1,) * len(_OWNED))
 
 
-def _micro_steps(thread: Thread) -> list[tuple[str, int, int]]:
-    """Kind, number of the attribute or lock, number of the step in its thread; an addition is a load and a store."""
-    micro = []
+def _micro_steps(thread: Thread, gil: bool = False) -> list[tuple[Micro, ...]]:
+    """The parts of each step; those between which no other thread can come, together."""
+    micro: list[tuple[Micro, ...]] = []
     for number, (kind, name) in enumerate(thread):
-        which = (LOCKS if kind in ("acquire", "release") else ATTRIBUTES).index(name)
-        micro += [(each, which, number) for each in (("load", "store") if kind == "add" else (kind,))]
+        which = (ATTRIBUTES if name in ATTRIBUTES else _OWNED).index(name)
+        match kind:
+            case "add":
+                parts: tuple[Micro, ...] = (("load", which, number), ("store", which, number))
+            case "copy":
+                parts = (("load", 1 - which, number), ("put", which, number))
+            case _:
+                parts = ((kind, which, number),)
+        micro += [parts] if gil else [(each,) for each in parts]
     return micro
 
 
-def _enabled(state: _State, micro: list[list[tuple[str, int, int]]]) -> list[int]:
+def _enabled(state: _State, micro: list[list[tuple[Micro, ...]]]) -> list[int]:
     enabled = []
     for n, steps in enumerate(micro):
         if state.at[n] < len(steps):
-            kind, which, _ = steps[state.at[n]]
-            if kind != "acquire" or state.owners[which] < 0:
+            kind, which, _ = steps[state.at[n]][0]
+            blocked = kind in ("acquire", "wait") and (state.owners[which] < 0) is (kind == "wait")
+            if not blocked:
                 enabled.append(n)
     return enabled
 
 
-def _step(state: _State, n: int, micro: tuple[str, int, int]) -> _State:
-    kind, which, number = micro
+def _step(state: _State, n: int, parts: tuple[Micro, ...]) -> _State:
     state = state._replace(at=_with(state.at, n, state.at[n] + 1))
+    for part in parts:
+        state = _carried_out(state, n, part)
+    return state
+
+
+def _carried_out(state: _State, n: int, micro: Micro) -> _State:
+    kind, which, number = micro
     match kind:
         case "read":
             return state._replace(seen=_with(state.seen, n, (*state.seen[n], state.values[which])))
         case "write":
             return state._replace(values=_with(state.values, which, written(n, number)))
         case "load":
-            return state._replace(added=_with(state.added, n, state.values[which]))
+            return state._replace(loaded=_with(state.loaded, n, state.values[which]))
         case "store":
-            return state._replace(values=_with(state.values, which, state.added[n] + 1))
-        case "acquire":
+            return state._replace(values=_with(state.values, which, state.loaded[n] + 1))
+        case "put":
+            return state._replace(values=_with(state.values, which, state.loaded[n]))
+        case "acquire" | "set":
             return state._replace(owners=_with(state.owners, which, n))
+        case "wait":
+            return state
         case _:
             return state._replace(owners=_with(state.owners, which, -1))
 
@@ -148,6 +176,7 @@ class _Shared:
         self.y = 0
         self.a = threading.Lock()
         self.b = threading.Lock()
+        self.e = threading.Event()
 
 
 _Action = Callable[[_Shared, list[int], int], object]
@@ -177,6 +206,14 @@ def _add_y(shared: _Shared, _seen: list[int], _value: int) -> None:
     shared.y += 1
 
 
+def _copy_y_to_x(shared: _Shared, _seen: list[int], _value: int) -> None:
+    shared.x = shared.y
+
+
+def _copy_x_to_y(shared: _Shared, _seen: list[int], _value: int) -> None:
+    shared.y = shared.x
+
+
 _ACTIONS: Final[dict[Step, _Action]] = {
     ("read", "x"): _read_x,
     ("read", "y"): _read_y,
@@ -184,10 +221,14 @@ _ACTIONS: Final[dict[Step, _Action]] = {
     ("write", "y"): _write_y,
     ("add", "x"): _add_x,
     ("add", "y"): _add_y,
+    ("copy", "x"): _copy_y_to_x,
+    ("copy", "y"): _copy_x_to_y,
     ("acquire", "a"): lambda shared, _seen, _value: shared.a.acquire(),
     ("acquire", "b"): lambda shared, _seen, _value: shared.b.acquire(),
     ("release", "a"): lambda shared, _seen, _value: shared.a.release(),
     ("release", "b"): lambda shared, _seen, _value: shared.b.release(),
+    ("set", "e"): lambda shared, _seen, _value: shared.e.set(),
+    ("wait", "e"): lambda shared, _seen, _value: shared.e.wait(),
 }
 
 

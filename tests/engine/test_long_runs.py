@@ -25,7 +25,7 @@ def test_what_is_next_to_a_switch_is_told(engine: Engine) -> None:
         engine.together(count, count)
         assert Shared.count == 8000
 
-    # A run takes tenths of a second, on a busy machine seconds: shrinking needs more than its default time for a handful.
+    # A run takes tenths of a second, on a busy machine seconds: too long for what shrinking has by default.
     found = engine.explore(body, interleavings=200, timeout=60.0, shrink=60.0)
     steps = found.failure.steps
     assert MOST_STEPS / 4 < len(steps) <= MOST_STEPS

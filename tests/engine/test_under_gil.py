@@ -6,7 +6,7 @@ from collections import UserString
 from fractions import Fraction
 from pathlib import PurePath
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,16 +31,19 @@ FAILING = run("failed")
 class Program:
     """Stands for the engine: every run has the same choices; ``fails`` says which schedules do."""
 
-    def __init__(self, choices: list[Choice], fails: Callable[[Schedule], bool], **more: Any) -> None:
+    def __init__(
+        self, choices: list[Choice], fails: Callable[[Schedule], bool], *, searched: Any = None, **more: Any
+    ) -> None:
         self.runs: list[Schedule] = []
         self._choices = choices
         self._fails = fails
         self._more = more
+        self._searched = {"kind": "passed", **(searched or {})}
 
     def __call__(self, strategy: Any) -> Run:
         if not hasattr(strategy, "choices"):
             self.runs.append(("searching",))  # type: ignore[arg-type]
-            return run("passed")
+            return run(**self._searched)
         schedule = tuple(
             (path, ops, target)
             for path, ops, _, others in self._choices
@@ -56,7 +59,29 @@ CHOICES: list[Choice] = [
     ("0.1", 2, True, ("0.2",)),
     ("0.1", 3, False, ("0", "0.2", "0.10")),
 ]
-SEARCHING = cast("Any", object())
+
+
+class Exhaustive:
+    """Stands for an exhaustive search that has come to its end after ``runs`` runs."""
+
+    def __init__(self, runs: int) -> None:
+        self.left = runs
+        self.gaps: set[str] = set()
+
+    @property
+    def finished(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+    def restart(self) -> None:
+        """The first run shows what counts."""
+
+
+def searching(exhaustive: Exhaustive | None = None) -> Any:
+    return SimpleNamespace(exhaustive=exhaustive)
+
+
+SEARCHING = searching()
 
 
 def search(program: Program, first: Schedule = (), **budget: Any) -> str:
@@ -99,6 +124,31 @@ def test_a_budget_that_is_too_small_leaves_it_open() -> None:
     assert search(program, runs=8) == "unknown"
     assert program.runs.count(("searching",)) == 4  # type: ignore[arg-type]
     assert search(Program(CHOICES, lambda schedule: False), seconds=0) == "unknown"
+
+
+def test_one_schedule_of_each_class_is_enough() -> None:
+    program = Program(CHOICES, lambda schedule: False)
+    assert search_under_gil(FAILING, program, searching(Exhaustive(3)), runs=8) == "unreachable"
+    assert program.runs[4:] == [("searching",)] * 3
+
+
+def test_no_class_is_one_that_can_not_be_told() -> None:
+    exhaustive = Exhaustive(3)
+    exhaustive.gaps.add("a call into C")
+    assert (
+        search_under_gil(FAILING, Program(CHOICES, lambda schedule: False), searching(exhaustive), runs=8) == "unknown"
+    )
+
+
+@pytest.mark.parametrize("doubt", [{"uncontrolled": ("a socket",)}, {"napped": True}, {"gaps": ("a call into C",)}])
+def test_what_is_not_modelled_leaves_classes_open(doubt: dict[str, Any]) -> None:
+    program = Program(CHOICES, lambda schedule: False, searched=doubt)
+    assert search_under_gil(FAILING, program, searching(Exhaustive(3)), runs=8) == "unknown"
+
+
+def test_classes_that_another_failure_cut_short_are_open() -> None:
+    program = Program(CHOICES, lambda schedule: False, searched={"kind": "deadlock"})
+    assert search_under_gil(FAILING, program, searching(Exhaustive(3)), runs=8) == "unknown"
 
 
 def test_a_schedule_that_can_not_be_followed_leaves_it_open() -> None:
@@ -178,6 +228,15 @@ def test_operators_in_python_are(engine: Engine) -> None:
         assert account.balance >= 0
 
     assert engine.explore(body, interleavings=200).failure.under_gil == "reachable"
+
+
+def test_three_threads_that_hardly_meet_are_searched_to_the_end(engine: Engine) -> None:
+    def body() -> None:
+        account = Account()
+        engine.together(*(lambda: take(account, 60) for _ in range(3)))
+        assert account.balance == 40
+
+    assert engine.explore(body, interleavings=200).failure.under_gil == "unreachable"
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,18 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from pytest_racecheck.engine.api import RunApi
 from pytest_racecheck.engine.runner import Runner
 from pytest_racecheck.settings import Settings
 from pytest_racecheck.strategy.exhaustive import Exhaustive
 from tests.engine import small_programs
-from tests.engine.small_programs import Outcome, Program, number_of_interleavings, outcomes, programs
+from tests.engine.small_programs import EVENT_KINDS, Outcome, Program, number_of_interleavings, outcomes, programs
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -389,10 +391,11 @@ def test_an_atomic_block_is_one_step(engine: Engine) -> None:
 
 
 class _World:
-    """Carries a program out; knows where it stopped, even if that is a deadlock."""
+    """Carries a program out; knows where it stopped, even if that is a deadlock. ``atomic``: no switch inside a step."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, atomic: bool) -> None:
         self._program = program
+        self._around = RunApi(0).atomic if atomic else nullcontext
         self.outcome: Callable[[], Outcome]
 
     def set_up(self) -> None: ...
@@ -415,7 +418,8 @@ class _World:
 
         def work(number: int) -> None:
             for place, step in enumerate(self._program[number]):
-                small_programs._ACTIONS[step](shared, seen[number], small_programs.written(number, place))
+                with self._around():
+                    small_programs._ACTIONS[step](shared, seen[number], small_programs.written(number, place))
             done[number].append(1)
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(len(self._program))]
@@ -425,10 +429,10 @@ class _World:
             thread.join()
 
 
-def explore_all(program: Program) -> tuple[set[Outcome], int, set[str]]:
+def explore_all(program: Program, *, model: str = "python", atomic: bool = False) -> tuple[set[Outcome], int, set[str]]:
     """All outcomes, deadlocks too; the number of classes; what speaks against a proof."""
-    world = _World(program)
-    runner = Runner(Settings(timeout=10.0), world, 0)
+    world = _World(program, atomic)
+    runner = Runner(Settings(timeout=10.0, model=model), world, 0)
     search, known, found = Exhaustive(), -1, set()
     runner.open()
     try:
@@ -455,7 +459,7 @@ def explore_all(program: Program) -> tuple[set[Outcome], int, set[str]]:
 def number_of_classes(program: Program) -> int:
     """Mazurkiewicz traces, counted by brute force: runs that differ in the order of dependent steps."""
     micro = [small_programs._micro_steps(thread) for thread in program]
-    start = small_programs._State((0,) * len(program), (0, 0), ((),) * len(program), (0,) * len(program), (-1, -1))
+    start = small_programs._State((0,) * len(program), (0, 0), ((),) * len(program), (0,) * len(program), (-1, -1, -1))
     classes = set()
 
     def go_on(state: Any, history: tuple[tuple[str, int, int, int, bool], ...]) -> None:
@@ -463,7 +467,7 @@ def number_of_classes(program: Program) -> int:
         if not enabled:
             classes.add(_canonical(history))
         for n in enabled:
-            kind, which, _ = step = micro[n][state.at[n]]
+            ((kind, which, _),) = step = micro[n][state.at[n]]
             kept = "lock" if kind in ("acquire", "release") else "attribute"
             entry = (kept, which, n, state.at[n], kind in ("read", "load"))
             go_on(small_programs._step(state, n, step), (*history, entry))
@@ -494,22 +498,39 @@ def test_it_finds_what_brute_force_finds_and_each_class_once(program: Program) -
     if number_of_interleavings(program) > 3_000:
         return
     found, classes, gaps = explore_all(program)
-    expected = outcomes(program)
-    if any(_keeps_a_lock(thread) for thread in program):
-        # Which of several deadlocks are found is not certain where threads end with a lock in their hands. The search
-        # of a test ends at the first one.
-        assert found <= expected
-        assert any(each.blocked for each in found) == any(each.blocked for each in expected)
-        assert {each for each in expected if not each.blocked} <= found
-        return
-    assert found == expected
+    assert found == outcomes(program)
     assert classes == number_of_classes(program)
     assert not gaps
 
 
-def _keeps_a_lock(thread: tuple[tuple[str, str], ...]) -> bool:
-    taken = [name for kind, name in thread if kind == "acquire"]
-    return sorted(taken) != sorted(name for kind, name in thread if kind == "release")
+@pytest.mark.parametrize(
+    ("how", "most"),
+    # Explicit points all depend on each other, and come on top of the program's own steps.
+    [({"model": "gil"}, 500), ({"atomic": True}, 60)],
+    ids=["gil", "atomic"],
+)
+def test_it_finds_what_brute_force_finds_where_steps_belong_together(how: dict[str, Any], most: int) -> None:
+    @many
+    @given(program=programs(steps=4))
+    def check(program: Program) -> None:
+        if number_of_interleavings(program, gil=True) > most:
+            return
+        found, _, gaps = explore_all(program, **how)
+        assert found == outcomes(program, gil=True)
+        assert not gaps
+
+    check()
+
+
+@many
+@given(program=programs(EVENT_KINDS))
+def test_it_finds_what_brute_force_finds_beside_an_event(program: Program) -> None:
+    """An event is a lock, a condition and a flag: more steps than the program's own."""
+    if number_of_interleavings(program) > 60:
+        return
+    found, _, gaps = explore_all(program)
+    assert found == outcomes(program)
+    assert not gaps
 
 
 @pytest.mark.parametrize(
@@ -525,3 +546,24 @@ def test_programs_that_earlier_versions_got_wrong(program: Program) -> None:
     found, classes, _ = explore_all(program)
     assert found == outcomes(program)
     assert classes == number_of_classes(program)
+
+
+def test_what_a_thread_waits_for_while_those_it_waits_for_sleep() -> None:
+    """The third thread waits for a lock whose holder waits for the first one, which has nothing new to do any more."""
+    program: Program = (
+        (("write", "y"), ("set", "e")),
+        (("write", "x"), ("acquire", "a"), ("wait", "e"), ("release", "a")),
+        (("read", "x"), ("acquire", "a"), ("read", "y"), ("release", "a")),
+    )
+    found, _, _ = explore_all(program)
+    assert found == outcomes(program)
+    program = ((("write", "y"),), (("write", "x"), ("acquire", "a")), (("read", "x"), ("acquire", "a"), ("read", "y")))
+    found, _, _ = explore_all(program)
+    assert found == outcomes(program)
+
+
+def test_steps_that_belong_together_are_turned_as_one() -> None:
+    program: Program = ((("add", "x"), ("read", "y")), (("write", "x"), ("add", "y")), (("read", "x"),))
+    found, _, gaps = explore_all(program, model="gil")
+    assert found == outcomes(program, gil=True)
+    assert not gaps
