@@ -391,7 +391,7 @@ def test_an_atomic_block_is_one_step(engine: Engine) -> None:
 
 
 class _World:
-    """Carries a program out; knows where it stopped, even if that is a deadlock. ``atomic``: no switch inside a step."""
+    """Carries a program out; knows where it stopped, even if that is a deadlock. ``atomic``: no switch in a step."""
 
     def __init__(self, program: Program, atomic: bool) -> None:
         self._program = program
