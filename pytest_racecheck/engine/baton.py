@@ -210,10 +210,10 @@ class Baton:
 
     def _expire(self, until: int) -> None:
         for thread in self.clock.expired(until):
-            # Enabled by the clock, not by what it waits for: nobody who takes that may disable it again.
-            thread.waits = None
             if self.observer is not None:
                 self.observer.woken(thread)
+            # Enabled by the clock, not by what it waits for: nobody who takes that may disable it again.
+            thread.waits = None
             self.enable(thread)
 
     def _switch(self, me: ControlledThread, chosen: ControlledThread, can_go_on: bool) -> None:

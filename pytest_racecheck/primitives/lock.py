@@ -143,7 +143,10 @@ class Lock(metaclass=_LockType):
             return
         scheduler = me.scheduler
         if self.owner is not me and not self.origin.private:
+            # It fails, or ends what another thread has begun: which of them depends on the moment.
             self.origin.look()
+            if not self.origin.shared:
+                self.origin.seen(self, me)
         try:
             if self.origin.observed and (self.origin.shared or self.origin.private):
                 scheduler.point(me, "release", self)

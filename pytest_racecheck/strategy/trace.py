@@ -160,7 +160,13 @@ class Trace:
         self._threads.append(child)
 
     def woken(self, thread: ControlledThread) -> None:
-        """It comes after all that anyone did so far: while somebody could go on, its time was not up."""
+        """It comes after all that anyone did so far: while somebody could go on, its time was not up.
+
+        What it has waited for until now could have been its own, whenever that was free in the meantime.
+        """
+        if thread.waits is not None:
+            event = self._note(thread, footprint(thread, "acquire", thread.waits), False)
+            event.blocking = event.attempt = True
         if thread.kind in _BLOCKING:
             self._awake.add(thread.index)
         self._marks.append((len(self.events), thread.index, -1))
