@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import copy
 import functools
+import itertools
 import os
 import sys
 import threading
@@ -19,8 +20,9 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_racecheck.instrument.attributes import find
+from pytest_racecheck.instrument.attributes import find, one_of
 from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
+from pytest_racecheck.instrument.containers import container_of
 from pytest_racecheck.instrument.effects import EFFECTS, VIEWS, effect_of
 from pytest_racecheck.instrument.registry import wanted
 from pytest_racecheck.instrument.scope import by_runner
@@ -62,6 +64,13 @@ _IN_C: Final = (
 )
 #: Methods of strings that look at what is in their argument.
 _JOINING: Final = frozenset({"join", "format_map"})
+
+_IN_PYTHON: Final = (types.FunctionType, staticmethod)
+
+#: What these make of a container, or keep of it, is told where it is used.
+_TAKEN_APART_ELSEWHERE: Final[frozenset[type]] = frozenset(
+    {enumerate, zip, reversed, itertools.islice, functools.partial, type, super}
+)
 
 #: They look at what is in a container, and at what is in that.
 _DEEP: Final = frozenset(
@@ -161,12 +170,21 @@ def _looks_inside(function: object, first: object) -> bool:
     """
     if function is map or function is filter:
         return not (first is None or type(first) in (types.FunctionType, type))
-    if type(function) is type and function.__module__ == "itertools":
-        return find(type(first), "__next__")[1] >= 0
+    if isinstance(function, type) and _is_made_in_c(function):
+        if function.__module__ == "itertools" and find(type(first), "__next__")[1] >= 0:
+            return True
+        return container_of(first) is not None and not one_of(function, _TAKEN_APART_ELSEWHERE)
     if id(function) not in _DEEP:
         return False
     items = list(dict.values(first)) if type(first) is dict else list(first) if type(first) in _PLAIN else []  # type: ignore[call-overload]
     return any(isinstance(item, _CONTAINERS) for item in items)
+
+
+def _is_made_in_c(cls: type) -> bool:
+    """Whether what becomes of the arguments of ``cls(...)`` is decided in C, and known of nothing but their place."""
+    if effect_of(cls) is not None or issubclass(cls, BaseException):
+        return False
+    return not any(isinstance(find(cls, name)[0], _IN_PYTHON) for name in ("__init__", "__new__"))
 
 
 def _is_attribute(function: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_racecheck.engine.operation import UNKNOWN, Access
 from pytest_racecheck.instrument import handlers, windows
 from pytest_racecheck.instrument.attributes import find, mro_of, names_of_class, own, value_of
-from pytest_racecheck.instrument.containers import KEYED, container_of, is_iterator, items_of, plain_key
+from pytest_racecheck.instrument.containers import KEYED, container_of, containers_of, is_iterator, items_of, plain_key
 from pytest_racecheck.instrument.effects import EFFECTS, TELLING_METHODS, effect_of
 from pytest_racecheck.instrument.handlers import Handler, Listener
 
@@ -47,7 +47,7 @@ _DESCRIPTORS: Final = (types.MethodDescriptorType, types.WrapperDescriptorType)
 class CallSite:
     """What is known of one call before it runs."""
 
-    __slots__ = ("access", "arguments", "function", "known", "unbound")
+    __slots__ = ("access", "arguments", "behind", "function", "known", "unbound")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class CallSite:
         arguments: tuple[Getter | None, ...] = (),
         unbound: bool = False,
         function: Getter | None = None,
+        behind: tuple[Getter, ...] = (),
     ) -> None:
         self.access = access
         #: The access for each effect that this call has had.
@@ -64,6 +65,8 @@ class CallSite:
         self.unbound = unbound
         #: Its argument ``key=``, which is called before the call has ended.
         self.function = function
+        #: Containers that its first argument looks into, beside the one that the getter of that argument finds.
+        self.behind = behind
 
     def access_for(self, effect: Effect) -> Access:
         """The access that this call is when it has ``effect``."""
@@ -143,6 +146,10 @@ def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, liste
             return
         owner = container_of(first)
         if owner is not None:
+            for other in (
+                containers_of(first) if first is not owner else (get(frame, frame.f_locals) for get in site.behind)
+            ):
+                _read_too(site, effect, other, owner, listener)
             _run(site, effect, frame, owner, None, listener)
         return
     key = None

@@ -8,7 +8,7 @@ import itertools
 import os
 import types
 from collections import ChainMap, OrderedDict, UserDict, UserList, defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from pytest_racecheck.engine.operation import UNKNOWN
@@ -84,13 +84,22 @@ def container_of(obj: object, depth: int = 3) -> object | None:
         category = remembered(cls)["[container]"] = _category(cls)
     if category == CONTAINER:
         return obj
-    if category == LOOKS_INTO and depth:
-        for part in gc.get_referents(obj):
-            for inner in part if type(part) is tuple else (part,):
-                found = container_of(inner, depth - 1) if inner is not cls else None
-                if found is not None:
-                    return found
-    return None
+    return next(_inside(obj, depth), None) if category == LOOKS_INTO else None
+
+
+def containers_of(obj: object) -> Iterator[object]:
+    """All containers behind an iterator such as those that ``zip`` makes; ``obj`` itself if it is a container."""
+    return _inside(obj, 3) if one_of(type(obj), _LOOKS_INTO) else iter(() if container_of(obj) is None else (obj,))
+
+
+def _inside(obj: object, depth: int) -> Iterator[object]:
+    cls = type(obj)
+    for part in gc.get_referents(obj) if depth else ():
+        for inner in part if type(part) is tuple else (part,):
+            if one_of(type(inner), _LOOKS_INTO):
+                yield from _inside(inner, depth - 1)
+            elif inner is not cls and container_of(inner) is not None:
+                yield inner
 
 
 def notices_changes(owner: object) -> bool:

@@ -59,6 +59,7 @@ def plan_call(
         _arguments(context, node),
         isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id in _UNBOUND,
         next((context.paths.getter(keyword.value) for keyword in node.keywords if keyword.arg == "key"), None),
+        operands_of(context, node.args[0])[1:] if node.args else (),
     )
     handler = calls.call(site)
     if isinstance(function, ast.Attribute):

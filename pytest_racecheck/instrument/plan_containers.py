@@ -126,19 +126,36 @@ def _operator(context: Context, instruction: Instruction, source: SourceFile) ->
     node = source.node(instruction.position, ast.Compare, ast.BinOp, ast.AugAssign)
     if isinstance(node, ast.AugAssign):
         getter = context.paths.getter(node.target)
-        if getter is None or isinstance(node.value, ast.Constant) or not isinstance(node.op, _OPERATORS):
+        if getter is None or not isinstance(node.op, _OPERATORS) or not _meets_containers(node.op, node.value):
             return None
         return handlers.in_place(context.accesses.get(node.target, "update", "in place", True), getter)
     if isinstance(node, ast.BinOp) and isinstance(node.op, _OPERATORS):
+        if not (_meets_containers(node.op, node.left) and _meets_containers(node.op, node.right)):
+            return None
         return _two(context, node, "operator", [node.left, node.right])
-    if isinstance(node, ast.Compare):
+    if isinstance(node, ast.Compare) and all(
+        _meets_containers(ast.Eq(), each) for each in [node.left, *node.comparators]
+    ):
         return _two(context, node, "compare", [node.left, *node.comparators])
     return None
 
 
+def _meets_containers(operator: ast.AST, operand: ast.expr) -> bool:
+    """Whether what is on the other side of ``operator``, or compared with ``operand``, may be a mutable container."""
+    if isinstance(operand, ast.JoinedStr):
+        return False
+    if not isinstance(operand, ast.Constant):
+        return True
+    kind = type(operand.value)
+    # ``items *= 2``; ``buffer += b"..."``, ``buffer == b"..."``; and a list takes the characters of a string.
+    return (
+        kind is int
+        if isinstance(operator, ast.Mult)
+        else kind is bytes or (kind is str and isinstance(operator, ast.Add))
+    )
+
+
 def _two(context: Context, node: ast.expr, name: str, operands: list[ast.expr]) -> Handler | None:
-    if any(isinstance(operand, ast.Constant | ast.JoinedStr) for operand in operands):
-        return None  # compared with, or added to, what is no container
     getters = [getter for getter in map(context.paths.getter, operands) if getter is not None]
     if not getters:
         return None

@@ -35,6 +35,10 @@ class Thing:
         return 1
 
 
+class Bag(dict[str, int]):
+    """Made of its argument in C, as it has no ``__init__`` of its own."""
+
+
 class Calls:
     back: Callable[[int], None]
 
@@ -58,6 +62,11 @@ def known_calls() -> None:
     max(SHARED, key=len)
     list(map(str, items))
     items.extend([4])
+    list(zip(items, [1, 2], strict=False))
+    list(itertools.islice(items, 2))
+    functools.partial(len, items)
+    with contextlib.suppress(ValueError):
+        raise ValueError(items)
     _ = thing.cached
 
 
@@ -86,6 +95,10 @@ SEEN_FROM_3_12: list[tuple[Callable[[], object], str]] = [
     (lambda: str([[1]]), "str"),
     (lambda: list(map(SHARED.get, "a")), "map"),
     (lambda: list(itertools.islice(iter("abc"), 2)), "islice"),
+    (lambda: list(itertools.chain(SHARED, [1])), "chain"),
+    (lambda: list(itertools.product(SHARED)), "product"),
+    (lambda: Bag(SHARED), "Bag"),
+    (lambda: types.MappingProxyType(SHARED), "mappingproxy"),
 ]
 
 
@@ -132,6 +145,50 @@ def test_what_is_inside_of_containers_is_not_known(engine: Engine, call: Callabl
 
 class Shared:
     value = 0
+    items: list[int]
+
+
+def zipped(engine: Engine) -> bool:
+    items, more = [1, 2], [1]
+    found: list[dict[int, int]] = []
+    engine.together(lambda: found.append(dict(zip(items, more, strict=False))), lambda: more.append(2))
+    return found == [{1: 1}]
+
+
+def multiplied(engine: Engine) -> bool:
+    shared = Shared()
+    shared.items = [1]
+
+    def twice() -> None:
+        shared.items *= 2
+
+    engine.together(twice, lambda: shared.items.append(2))
+    return shared.items == [1, 1, 2]
+
+
+def repeated(engine: Engine) -> bool:
+    items = [1]
+    found: list[list[int]] = []
+    engine.together(lambda: found.append(items * 2), lambda: items.append(2))
+    return found == [[1, 1]]
+
+
+def spelt_out(engine: Engine) -> bool:
+    items: list[int | str] = [1]
+
+    def spell() -> None:
+        nonlocal items
+        items += "ab"
+
+    engine.together(spell, lambda: items.append(2))
+    return items == [1, "a", "b", 2]
+
+
+def compared(engine: Engine) -> bool:
+    buffer = bytearray(b"a")
+    found: list[bool] = []
+    engine.together(lambda: found.append(buffer == b"a"), lambda: buffer.append(1))
+    return found == [True]
 
 
 def extended(engine: Engine) -> bool:
@@ -164,7 +221,13 @@ def target_that_sets(engine: Engine) -> bool:
     return found == [1]
 
 
-@pytest.mark.parametrize("program", [extended, united, target_that_is_partial, target_that_sets])
+@pytest.mark.parametrize(
+    "program",
+    [
+        *(extended, united, zipped, multiplied, repeated, spelt_out, compared),
+        *(target_that_is_partial, target_that_sets),
+    ],
+)
 def test_no_order_is_proved_to_be_the_only_one(engine: Engine, program: Callable[[Engine], bool]) -> None:
     def body() -> None:
         assert program(engine)
