@@ -176,8 +176,16 @@ def _looks_inside(function: object, first: object) -> bool:
         return container_of(first) is not None and not one_of(function, _TAKEN_APART_ELSEWHERE)
     if id(function) not in _DEEP:
         return False
-    items = list(dict.values(first)) if type(first) is dict else list(first) if type(first) in _PLAIN else []  # type: ignore[call-overload]
-    return any(isinstance(item, _CONTAINERS) for item in items)
+    return _holds_containers(first)
+
+
+def _holds_containers(value: object, depth: int = 3) -> bool:
+    """Whether there is a container in ``value``, or in the tuples in it."""
+    items = list(dict.values(value)) if type(value) is dict else list(value) if type(value) in _PLAIN else []  # type: ignore[call-overload]
+    return any(
+        isinstance(item, _CONTAINERS) or (depth and type(item) is tuple and _holds_containers(item, depth - 1))
+        for item in items
+    )
 
 
 def _is_made_in_c(cls: type) -> bool:

@@ -59,6 +59,8 @@ BACKWARD: Final = frozenset(
     {"JUMP_BACKWARD", "POP_JUMP_BACKWARD_IF_TRUE", "POP_JUMP_BACKWARD_IF_FALSE"}
     | {"POP_JUMP_BACKWARD_IF_NONE", "POP_JUMP_BACKWARD_IF_NOT_NONE"}
 )
+#: Give back what the code has come to.
+ENDS: Final = frozenset({"RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE"})
 #: FOR_ITER is said to stand where the whole loop or comprehension does; since 3.13, where its iterable does.
 LOOP_AT_STATEMENT: Final = sys.version_info < (3, 13)
 

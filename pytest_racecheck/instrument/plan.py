@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 class Plan:
     """What to do at which offset of one code object. Holds no reference to the code."""
 
-    __slots__ = ("_firsts", "_watched", "accesses", "after_calls", "backward", "calls", "cells", "handlers")
+    __slots__ = ("_firsts", "_lasts", "_watched", "accesses", "after_calls", "backward", "calls", "cells", "handlers")
 
-    def __init__(self, code: CodeType, source: SourceFile | None, firsts: list[int]) -> None:
+    def __init__(self, code: CodeType, source: SourceFile | None, firsts: list[int], lasts: list[int]) -> None:
         #: The first instruction that a call runs, past the preamble; those with which a generator goes on.
         self._firsts = firsts
+        #: Those that return or yield.
+        self._lasts = lasts
         self._watched = False
         self.accesses = Accesses(code, source)
         self.handlers: dict[int, Handler] = {}
@@ -42,7 +44,7 @@ class Plan:
         return self._watched
 
     def watch(self, number: int) -> bool:
-        """Makes the code, which is at address ``number``, begin with what :mod:`windows` expects of it.
+        """Makes the code, which is at address ``number``, begin and end with what :mod:`windows` expects of it.
 
         Returns False if it did so already.
         """
@@ -51,6 +53,8 @@ class Plan:
         self._watched = True
         for first in self._firsts:
             self.handlers[first] = windows.entry(number, self.handlers.get(first))
+        for last in self._lasts:
+            self.handlers[last] = windows.end(number, self.handlers.get(last))
         return True
 
 
@@ -58,7 +62,8 @@ def make_plan(code: CodeType, source: SourceFile | None, only: frozenset[str] | 
     """The plan of ``code``; ``only`` limits it to what `scope.special_attributes` names."""
     listing = instructions(code)
     starts = [number for number, each in enumerate(listing) if each.opname == "RESUME"] or [-1]
-    plan = Plan(code, source, [listing[start + 1].offset for start in starts])
+    lasts = [each.offset for each in listing if each.opname in opcodes.ENDS]
+    plan = Plan(code, source, [listing[start + 1].offset for start in starts], lasts)
     context = Context(code, source, plan.accesses)
     after_call = False
     for instruction in listing:

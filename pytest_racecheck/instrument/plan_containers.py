@@ -156,7 +156,8 @@ def _meets_containers(operator: ast.AST, operand: ast.expr) -> bool:
 
 
 def _two(context: Context, node: ast.expr, name: str, operands: list[ast.expr]) -> Handler | None:
-    getters = [getter for getter in map(context.paths.getter, operands) if getter is not None]
+    # A view of a dictionary, such as ``d.keys()``, is one of them.
+    getters = [getter for operand in operands for getter in operands_of(context, operand)[:1]]
     if not getters:
         return None
     access = context.accesses.get(node, "read", name, True)

@@ -2,7 +2,8 @@
 
 ``defaultdict`` looks for an item, calls its factory, then stores what it made, and ``cached_property`` does likewise;
 ``list.sort`` calls its key function while the list is empty; ``next`` lets a generator go on, which no other thread may
-do meanwhile. Other threads can run when such code begins, or goes on, so it does that with a second access.
+do meanwhile. Other threads can run when such code begins, or goes on, so it does that with a second access; and with a
+third when it ends, right before the C code stores what came of it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ watch: Callable[[CodeType], None] | None = None
 #: By thread and address of the code: the access to tell of when the code begins.
 _expected: Final[dict[tuple[int, int], tuple[Access, object, object]]] = {}
 
+#: The same for when it ends, while it runs.
+_running: Final[dict[tuple[int, int], tuple[Access, object, object]]] = {}
+
 
 def announce(function: object, access: Access, owner: object, key: object) -> None:
     """``access`` begins, and ``function`` may be called before it has ended."""
@@ -47,11 +51,29 @@ def entry(number: int, first: Handler | None) -> Handler:
     """The handler for an instruction that the code at address ``number`` begins with; ``first``: what it had before."""
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
-        expected = _expected.pop((real.get_ident(), number), None)
-        if expected is not None:
+        running = real.get_ident(), number
+        expected = _expected.pop(running, None)
+        if expected is None:
+            _running.pop(running, None)  # called by somebody else; what was left there ended with an exception
+        else:
+            _running[running] = expected
             access, owner, key = expected
             listener(access, owner, key, None)
         return first(frame, listener) if first is not None else None
+
+    return handler
+
+
+def end(number: int, last: Handler | None) -> Handler:
+    """The handler for an instruction with which the code at address ``number`` returns, or yields."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        runs_python = last(frame, listener) if last is not None else None
+        running = _running.pop((real.get_ident(), number), None)
+        if running is not None:
+            access, owner, key = running
+            listener(access, owner, key, None)
+        return runs_python
 
     return handler
 
@@ -61,6 +83,7 @@ def close() -> None:
     global watch
     watch = None
     _expected.clear()
+    _running.clear()
 
 
 def _code_of(function: object) -> CodeType | None:

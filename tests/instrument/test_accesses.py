@@ -187,7 +187,7 @@ CASES: dict[str, tuple[str, str, list[tuple[str, str, str]]]] = {
     "generator": (
         "def g():\n    yield 1\nit = g()\n",
         "next(it)",
-        [("update", "next", "next(it)")] * 2,  # it goes on, which takes its time
+        [("update", "next", "next(it)")] * 3,  # it goes on, which takes its time, and yields
     ),
     "count": ("import itertools\nc = itertools.count()\n", "next(c)", [("update", "next", "next(c)")]),
     "unpacking": ("x = [1, 2]\n", "p, q = x", [("read", "unpack", "x")]),
@@ -428,6 +428,7 @@ def test_cached_property_fills_the_instance(load: Load, recorder: Recorder) -> N
     assert [each.brief for each in recorder.run(module.run, a)] == [
         ("update", "value", "a.value"),
         ("update", "value", "a.value"),  # the function begins, and nothing is stored yet
+        ("update", "value", "a.value"),  # it returns, and what it made is stored
         ("read", "value", "a.value"),
     ]
 
@@ -490,14 +491,25 @@ def test_a_factory_in_python_is_a_window(factory: str, load: Load, recorder: Rec
     )
     for key in ("first", "second"):  # the second time, everything was met before
         seen = recorder.run(module.run, module.d, key)
-        assert seen.brief == [("update", "[]", "d[key]")] * 2
+        assert seen.brief == [("update", "[]", "d[key]")] * 3
         assert {each.key for each in seen} == {key}
     assert recorder.run(module.run, module.d, "first").brief == [("read", "[]", "d[key]")]
+
+
+def test_a_window_ends_with_an_exception(load: Load, recorder: Recorder) -> None:
+    module = load(
+        "import collections\ndef make():\n    if fails: raise LookupError\n    return []\nfails = True\n"
+        "d = collections.defaultdict(make)\ndef run(d):\n    try: d[1]\n    except LookupError: pass\n"
+    )
+    looked = ("update", "[]", "d[1]")
+    assert [each for each in recorder.run(module.run, module.d).brief if each == looked] == [looked] * 2
+    module.fails = False
+    assert looked not in recorder.run(module.make).brief  # called by somebody else
 
 
 def test_a_key_function_is_a_window(load: Load, recorder: Recorder) -> None:
     module = load("def order(x): return -x\ndef run(x):\n    x.sort(key=order)\n")
     x = [1, 2, 3]
     for _ in range(2):
-        assert recorder.run(module.run, x).brief == [("update", "sort", "x.sort(key=order)")] * 2
+        assert recorder.run(module.run, x).brief == [("update", "sort", "x.sort(key=order)")] * 3
     assert x == [3, 2, 1]

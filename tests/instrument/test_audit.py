@@ -93,6 +93,7 @@ SEEN_FROM_3_12: list[tuple[Callable[[], object], str]] = [
     (lambda: copy.deepcopy(NESTED), "deepcopy"),
     (lambda: sum([[1], [2]], []), "sum"),  # noqa: RUF017 - that it reads what is inside is the point
     (lambda: str([[1]]), "str"),
+    (lambda: repr([("a", [1])]), "repr"),
     (lambda: list(map(SHARED.get, "a")), "map"),
     (lambda: list(itertools.islice(iter("abc"), 2)), "islice"),
     (lambda: list(itertools.chain(SHARED, [1])), "chain"),
@@ -184,6 +185,13 @@ def spelt_out(engine: Engine) -> bool:
     return items == [1, "a", "b", 2]
 
 
+def keys_of_a_view(engine: Engine) -> bool:
+    table = {"a": 1}
+    found: list[set[str]] = []
+    engine.together(lambda: found.append(table.keys() & {"b"}), lambda: table.setdefault("b", 2))
+    return found == [set()]
+
+
 def compared(engine: Engine) -> bool:
     buffer = bytearray(b"a")
     found: list[bool] = []
@@ -224,7 +232,7 @@ def target_that_sets(engine: Engine) -> bool:
 @pytest.mark.parametrize(
     "program",
     [
-        *(extended, united, zipped, multiplied, repeated, spelt_out, compared),
+        *(extended, united, zipped, multiplied, repeated, spelt_out, keys_of_a_view, compared),
         *(target_that_is_partial, target_that_sets),
     ],
 )

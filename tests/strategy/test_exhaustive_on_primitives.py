@@ -6,6 +6,7 @@ each class comes once: tests/strategy/test_exhaustive.py knows that of locks and
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 import time
@@ -41,6 +42,10 @@ class Shared:
         self.simple: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.table: dict[str, int] = {}
         self.items: list[int] = []
+
+    @functools.cached_property
+    def lazy(self) -> int:
+        return self.x
 
 
 #: A step does something with what is shared, given a value of its own, and returns what it has seen.
@@ -181,7 +186,7 @@ GROUPS: Final[tuple[tuple[Step, ...], ...]] = (
         lambda shared, _: len(shared.table),
     ),
     (lambda shared, value: shared.items.append(value), pop, lambda shared, _: len(shared.items)),
-    (take_twice, in_a_thread),
+    (take_twice, in_a_thread, lambda shared, _: shared.lazy),
 )
 
 
@@ -288,6 +293,8 @@ def test_sampling_shows_nothing_that_it_has_not_shown(model: str) -> None:
 
 
 ACQUIRE, RELEASE = GROUPS[1][:2]
+READ_X = GROUPS[0][0]
+LAZY = GROUPS[-1][-1]
 
 
 @pytest.mark.parametrize(
@@ -297,8 +304,10 @@ ACQUIRE, RELEASE = GROUPS[1][:2]
         ((ACQUIRE,), (try_lock, timed_lock), (try_lock,)),
         # Only one thread acquires, another one releases: what that does depends on which comes first.
         ((write_x,), (RELEASE, add_x), (ACQUIRE,)),
+        # What a cached property is made of is stored when its function has ended, not when that was called.
+        ((LAZY, write_x, LAZY), (LAZY, add_x), (READ_X,)),
     ],
-    ids=["time is up", "release by another"],
+    ids=["time is up", "release by another", "cached"],
 )
 @pytest.mark.parametrize("model", ["python", "gil"])
 def test_programs_that_earlier_versions_got_wrong(program: Program, model: str) -> None:
