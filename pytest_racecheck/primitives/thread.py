@@ -170,11 +170,17 @@ def join(self: threading.Thread, timeout: float | None = None) -> None:  # noqa:
     if me is None or target is me:
         real.thread_join(self, timeout)
     elif target is None or target in me.scheduler.lost:
-        if self.is_alive() and self is not threading.current_thread():
+        # Nobody else may go on before this is decided, and start that thread under control.
+        me.quiet += 1
+        try:
+            blocks = _real_is_alive(self) and self is not threading.current_thread()
+            if not blocks:
+                real.thread_join(self, timeout)
+        finally:
+            me.quiet -= 1
+        if blocks:
             with me.scheduler.external.blocking(me, "join of a thread that is not controlled"):
                 real.thread_join(self, timeout)
-        else:
-            real.thread_join(self, timeout)
     else:
         limit = None if timeout is None else max(0, nanoseconds(max(timeout, 0)) or 0)
         if me.scheduler.join(me, target, limit):

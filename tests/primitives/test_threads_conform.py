@@ -202,6 +202,28 @@ def test_a_thread_that_can_not_be_started(engine: Engine, monkeypatch: pytest.Mo
     assert threading.active_count() == len(threading.enumerate())
 
 
+@pytest.mark.parametrize("strategy", ["random", "exhaustive"])
+def test_join_of_a_thread_that_is_about_to_start(engine: Engine, strategy: str) -> None:
+    def body() -> str:
+        late = threading.Thread(target=print, kwargs={"end": ""})
+        ends: list[str] = []
+
+        def wait() -> None:
+            try:
+                late.join()
+            except RuntimeError:
+                ends.append("not started")
+            else:
+                ends.append("ended")
+
+        engine.together(late.start, wait, wait)
+        late.join()
+        return " ".join(sorted(ends))
+
+    values = engine.passes(body, interleavings=300, strategy=strategy)
+    assert set(values) == {"ended ended", "ended not started", "not started not started"}
+
+
 def test_join_with_a_time_out_of_a_thread_that_goes_on(engine: Engine) -> None:
     def body() -> bool:
         thread = threading.Thread(target=time.sleep, args=(10,))
