@@ -183,8 +183,8 @@ def test_subprocess() -> None:
 @explored
 def test_code_that_keeps_the_gil() -> None:
     started(int)
-    for _ in range(2):
-        ctypes.PyDLL(None).usleep(900_000)
+    for microseconds in (900_000, 3_000_000):  # long enough for a look at it on a busy machine
+        ctypes.PyDLL(None).usleep(microseconds)
 
 
 @explored
