@@ -506,7 +506,7 @@ def test_it_finds_what_brute_force_finds_and_each_class_once(program: Program) -
 @pytest.mark.parametrize(
     ("how", "most"),
     # Explicit points all depend on each other, and come on top of the program's own steps.
-    [({"model": "gil"}, 500), ({"atomic": True}, 60)],
+    [({"model": "gil"}, 200), ({"atomic": True}, 20)],
     ids=["gil", "atomic"],
 )
 def test_it_finds_what_brute_force_finds_where_steps_belong_together(how: dict[str, Any], most: int) -> None:

@@ -284,7 +284,7 @@ def check(program: Program, model: str, *, least: int = 20) -> None:
 
 @pytest.mark.parametrize("model", ["python", "gil"])
 def test_sampling_shows_nothing_that_it_has_not_shown(model: str) -> None:
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(programs())
     def search(program: Program) -> None:
         check(program, model)
