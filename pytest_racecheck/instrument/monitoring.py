@@ -92,7 +92,8 @@ class Monitoring:
         """Nothing to do: events come from every thread."""
 
     def leave_thread(self) -> None:
-        """Nothing to do."""
+        """See the protocol."""
+        windows.leave_thread()
 
 
 def _take_tool() -> int:

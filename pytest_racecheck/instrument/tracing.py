@@ -77,6 +77,7 @@ class Tracing:
 
     def leave_thread(self) -> None:
         """Gives the calling thread back to whoever traced it before."""
+        windows.leave_thread()
         if getattr(sys.getprofile(), "func", None) is _profile:
             _set_profile(None)
         trace, previous = self._threads.pop(real.get_ident(), (None, None))

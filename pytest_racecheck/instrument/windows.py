@@ -78,6 +78,19 @@ def end(number: int, last: Handler | None) -> Handler:
     return handler
 
 
+def leave_thread() -> None:
+    """The calling thread expects nothing any longer.
+
+    What it announced was not called if another thread had come before it; nor is it kept alive for that.
+    """
+    if _expected or _running:
+        ident = real.get_ident()
+        for table in (_expected, _running):
+            for place in list(table):  # under stress, others change it meanwhile
+                if place[0] == ident:
+                    table.pop(place, None)
+
+
 def close() -> None:
     """Nothing is expected any more."""
     global watch

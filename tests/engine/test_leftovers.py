@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import queue
@@ -272,6 +273,26 @@ def test_each_interleaving_starts_from_nothing(engine: Engine) -> None:
         return alive
 
     assert len(set(engine.passes(body, interleavings=12, strategy="random"))) == 1
+
+
+class Lazy:
+    @functools.cached_property
+    def value(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("strategy", ["random", "exhaustive"])
+def test_what_a_thread_was_about_to_call_is_not_kept(engine: Engine, strategy: str) -> None:
+    """A cached property that another thread has filled meanwhile is not computed, though that was announced."""
+    made: list[weakref.ref[Lazy]] = []
+
+    def body() -> None:
+        assert not [each for each in made if each() is not None]
+        lazy = Lazy()
+        made.append(weakref.ref(lazy))
+        engine.together(*[lambda: lazy.value] * 3)
+
+    engine.passes(body, strategy=strategy, interleavings=50)
 
 
 SESSION = """
