@@ -96,9 +96,9 @@ class _Watch(Trace):
         sleep = self.sleep
         if not sleep:
             return
-        if path in sleep and self.end is None:
-            self.cut()  # without a switch: the others are blocked
-            self.end = len(self.events) - 1
+        if path in sleep and self.cut_at is None:
+            self.cut(thread.scheduler.threads)  # without a switch: the others are blocked
+            self.cut_at = len(self.events) - 1
         for other, sleeper in list(sleep.items()):
             # Whether it is alive may change with its next step, too.
             if (
@@ -114,8 +114,8 @@ class _Watch(Trace):
             self.expected = None
         else:
             self.choice = -1
-        if target.path in self.sleep and self.end is None:
-            self.cut()
+        if target.path in self.sleep and self.cut_at is None:
+            self.cut(target.scheduler.threads)
 
 
 def _may_conflict(thread: ControlledThread, sleeper: ControlledThread) -> bool:
@@ -189,7 +189,7 @@ class Exhaustive:
 
     def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
         """What was planned; then what turns the race; then the serial schedule, but for sleeping threads."""
-        if self._off_track or self._watch.end is not None:
+        if self._off_track or self._watch.cut_at is not None:
             self._watch.choice = -1
             return last if last.slot >= 0 else min(ready, key=_index)
         watch = self._watch
@@ -208,7 +208,7 @@ class Exhaustive:
         asleep = node.sleep.union(older)
         watch.sleep = {thread.path: thread for thread in ready if thread.path in asleep and thread is not chosen}
         if chosen.path in node.sleep:
-            watch.cut()
+            watch.cut(chosen.scheduler.threads)
         watch.choice = number
         watch.expected = None if chosen is last else chosen
         self._path.append(node)
@@ -261,7 +261,7 @@ class Exhaustive:
         self.gaps |= watch.gaps
         self.gaps.update(f"{thread.label} still ran when the test ended" for thread in watch.unfinished())
         if not self._off_track:
-            self.classes += watch.end is None
+            self.classes += watch.cut_at is None
             for race in islice(watch.races(), MOST_RACES if watch.polls else None):
                 self._turn(race)
         if self._nodes > MAX_NODES:

@@ -7,7 +7,7 @@ order of each thread, thread start and join, and the order of every two dependen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine.dependence import NOTHING, footprint
@@ -88,14 +88,14 @@ class Trace:
         self._marks: list[tuple[int, int, int]] = []
         self._clock_readers: set[int] = set()
         self._threads: list[ControlledThread] = []
-        #: What each thread waits for when the run has come to its end.
+        #: What each thread waits for when the run has come to its end, or is cut.
         self._blocked: dict[ControlledThread, object] | None = None
         #: What the run did that the trace does not show.
         self.gaps: set[str] = set()
         #: Several operations went by in one step, where a switch was not possible.
         self.compound = False
         #: How many events there were when all that follows turned out to be equivalent to another run.
-        self.end: int | None = None
+        self.cut_at: int | None = None
         #: The last event, if the same thread has gone on since.
         self._latest: Event | None = None
 
@@ -106,8 +106,7 @@ class Trace:
         if hasattr(resource, "container") or thread.unwinding:
             return
         if kind == "block" and thread.deadline is not None:
-            event = self._note(thread, footprint(thread), bool(thread.atomic))
-            event.blocking = event.attempt = True
+            self._attempt(thread, footprint(thread), bool(thread.atomic))
             return
         touched = footprint(thread, kind, resource)
         if touched is NOTHING:
@@ -147,6 +146,10 @@ class Trace:
         self.after(thread, touched)
         return event
 
+    def _attempt(self, thread: ControlledThread, touched: Footprint, joined: bool) -> None:
+        event = self._note(thread, touched, joined)
+        event.blocking = event.attempt = True
+
     def begins(self, thread: ControlledThread) -> None:
         """For the strategy: a step of ``thread`` begins."""
 
@@ -165,8 +168,9 @@ class Trace:
         What it has waited for until now could have been its own, whenever that was free in the meantime.
         """
         if thread.waits is not None:
-            event = self._note(thread, footprint(thread, "acquire", thread.waits), False)
-            event.blocking = event.attempt = True
+            latest = self._latest
+            self._attempt(thread, footprint(thread, "acquire", thread.waits), False)
+            self._latest = latest  # the thread that runs may be in the midst of a step
         if thread.kind in _BLOCKING:
             self._awake.add(thread.index)
         self._marks.append((len(self.events), thread.index, -1))
@@ -196,14 +200,14 @@ class Trace:
         """Threads that could have gone on when the run ended."""
         return (each for each in self._threads if not each.ended and (each.slot >= 0 or each.deadline is not None))
 
-    def cut(self) -> None:
-        """Nothing that follows is worth a look; what threads wait for at this moment is."""
-        self.end = len(self.events)
-        self.deadlock(self._threads)
+    def cut(self, threads: list[ControlledThread]) -> None:
+        """Nothing that follows is worth a look; what ``threads``, which are all, wait for at this moment is."""
+        self.cut_at = len(self.events)
+        self.deadlock(threads)
 
     def races(self) -> Iterator[Race]:
         """All races of the run, up to where it was cut. To be called once, when it is over."""
-        events = self.events[: self.end]
+        events = self.events[: self.cut_at]
         clocks: list[Clock] = [[0] * (1 + len(self._threads)) for _ in range(1 + len(self._threads))]
         histories: dict[int, _History] = {}
         firsts: dict[tuple[int, int], int] = {}
@@ -252,8 +256,8 @@ def _races(step: list[Event], clocks: list[Clock], histories: dict[int, _History
     head = step[0]
     clock = clocks[head.thread]
     head.clock = clock.copy()
-    candidates: list[Event] = []
-    blocked: list[Event] = []
+    #: What the step could come before, with whether that is so because what it waits for was free.
+    candidates: list[tuple[Event, bool]] = []
     for event in step:
         for resource in (event.footprint.first, event.footprint.second):
             if resource is not None:
@@ -262,15 +266,13 @@ def _races(step: list[Event], clocks: list[Clock], histories: dict[int, _History
                 for other in before:
                     head.clock[:] = map(max, head.clock, other.clock)
                 reversible = history.before(event, free_only=True) if event.blocking else before
-                found = blocked if event.blocking else candidates
-                found += [other for other in reversible if other.thread != event.thread]
+                candidates += [(other.head, event.blocking) for other in reversible if other.thread != event.thread]
     head.clock[head.thread] = head.seq
     turned: set[int] = set()
-    for each in (*blocked, *candidates):
-        first = each.head
+    for first, waits in candidates:
         if first.choice < 0 or clock[first.thread] >= first.first or first.index in turned:
             continue
-        if each in blocked or _immediate(first, (*blocked, *candidates)):
+        if waits or not any(_precedes(first, other) for other, _ in candidates):
             turned.add(first.index)
             yield Race(first, head)
 
@@ -321,9 +323,8 @@ class _History:
         return found
 
 
-def _immediate(event: Event, candidates: Iterable[Event]) -> bool:
-    """Whether none of the candidates of other steps comes after ``event``."""
-    return not any(other.head is not event and other.clock[event.thread] >= event.seq for other in candidates)
+def _precedes(step: Event, other: Event) -> bool:
+    return other is not step and other.clock[step.thread] >= step.seq
 
 
 def _place(site: Site) -> str:
