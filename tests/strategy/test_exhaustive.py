@@ -7,17 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from pytest_racecheck.engine.api import RunApi
-from pytest_racecheck.engine.runner import Runner
-from pytest_racecheck.settings import Settings
-from pytest_racecheck.strategy.exhaustive import Exhaustive
 from tests.engine import small_programs
 from tests.engine.small_programs import EVENT_KINDS, Outcome, Program, number_of_interleavings, outcomes, programs
+from tests.strategy.experiment import Experiment
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -390,70 +389,31 @@ def test_an_atomic_block_is_one_step(engine: Engine) -> None:
 # --- random programs against brute force
 
 
-class _World:
-    """Carries a program out; knows where it stopped, even if that is a deadlock. ``atomic``: no switch in a step."""
+def explore_all(program: Program, *, model: str = "python", atomic: bool = False) -> tuple[set[Outcome], int, set[str]]:
+    """All outcomes, deadlocks too; the number of classes; what speaks against a proof. ``atomic``: of each step."""
+    around = RunApi(0).atomic if atomic else nullcontext
 
-    def __init__(self, program: Program, atomic: bool) -> None:
-        self._program = program
-        self._around = RunApi(0).atomic if atomic else nullcontext
-        self.outcome: Callable[[], Outcome]
-
-    def set_up(self) -> None: ...
-
-    def tear_down(self) -> None: ...
-
-    def is_outcome(self, exc: BaseException) -> bool:
-        return isinstance(exc, KeyboardInterrupt)
-
-    def call(self) -> None:
+    def prepare() -> tuple[list[Callable[[], object]], Callable[[], Outcome]]:
         shared = small_programs._Shared()
-        seen: list[list[int]] = [[] for _ in self._program]
-        done: list[list[int]] = [[] for _ in self._program]
+        seen: list[list[int]] = [[] for _ in program]
+        done: list[list[int]] = [[] for _ in program]
 
         def outcome() -> Outcome:
             blocked = tuple(number + 1 for number, ended in enumerate(done) if not ended)
             return Outcome((shared.x, shared.y), tuple(map(tuple, seen)), blocked)
 
-        self.outcome = outcome
-
         def work(number: int) -> None:
-            for place, step in enumerate(self._program[number]):
-                with self._around():
+            for place, step in enumerate(program[number]):
+                with around():
                     small_programs._ACTIONS[step](shared, seen[number], small_programs.written(number, place))
             done[number].append(1)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(len(self._program))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        return [partial(work, number) for number in range(len(program))], outcome
 
-
-def explore_all(program: Program, *, model: str = "python", atomic: bool = False) -> tuple[set[Outcome], int, set[str]]:
-    """All outcomes, deadlocks too; the number of classes; what speaks against a proof."""
-    world = _World(program, atomic)
-    runner = Runner(Settings(timeout=10.0, model=model), world, 0)
-    search, known, found = Exhaustive(), -1, set()
-    runner.open()
-    try:
-        for _ in range(MOST):
-            runner.begin(search)
-            run = runner.call(set_up=True)
-            assert run.kind in ("passed", "deadlock")
-            with runner.suspended():
-                found.add(world.outcome())
-            runner.unwind()
-            runner.tear_down()
-            runner.end()
-            if run.known != known:
-                known = run.known
-                found.clear()
-                search.restart()
-            elif search.finished:
-                return found, search.classes, search.gaps
-    finally:
-        runner.close()
-    raise AssertionError("comes to no end")
+    with Experiment(prepare, model=model) as experiment:
+        searched = experiment.searched(MOST)
+    assert searched is not None, "comes to no end"
+    return searched.outcomes, searched.classes, searched.gaps
 
 
 def number_of_classes(program: Program) -> int:

@@ -13,16 +13,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_racecheck import strategy
-from pytest_racecheck.engine.runner import Runner
-from pytest_racecheck.settings import Settings
-from pytest_racecheck.strategy.exhaustive import Exhaustive
+from tests.strategy.experiment import Experiment
 
 MOST_RUNS: Final = 600
 SAMPLED: Final = ("random", "pos", "surw")
@@ -199,87 +197,30 @@ def programs(draw: st.DrawFn) -> Program:
     return draw(st.lists(thread, min_size=2, max_size=3).map(tuple))
 
 
-class World:
-    """Carries a program out; knows what came out of it, even if that is a deadlock."""
+def prepare(program: Program) -> tuple[list[Callable[[], object]], Callable[[], str]]:
+    shared = Shared()
+    seen: list[list[object]] = [[] for _ in program]
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self.outcome: Callable[[], object]
+    def work(number: int) -> None:
+        try:
+            for place, step in enumerate(program[number]):
+                seen[number].append(step(shared, 100 * (number + 1) + 10 * place))
+        except RuntimeError as error:  # a lock is released that nobody has
+            seen[number].append(str(error))
 
-    def set_up(self) -> None: ...
-
-    def tear_down(self) -> None: ...
-
-    def is_outcome(self, exc: BaseException) -> bool:
-        return isinstance(exc, KeyboardInterrupt)
-
-    def call(self) -> None:
-        shared = Shared()
-        seen: list[list[object]] = [[] for _ in self._program]
-        self.outcome = lambda: repr((shared.x, shared.y, seen, shared.table, shared.items))
-
-        def work(number: int) -> None:
-            try:
-                for place, step in enumerate(self._program[number]):
-                    seen[number].append(step(shared, 100 * (number + 1) + 10 * place))
-            except RuntimeError as error:  # a lock is released that nobody has
-                seen[number].append(str(error))
-
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(len(self._program))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-
-class Experiment:
-    """Runs a program again and again, and keeps what came out."""
-
-    def __init__(self, program: Program, model: str) -> None:
-        self._world = World(program)
-        self._runner = Runner(Settings(timeout=20.0, model=model), self._world, 0)
-
-    def run(self, strategy: Any) -> tuple[object, Any]:
-        runner = self._runner
-        runner.begin(strategy, audited=strategy.exhaustive is not None)
-        run = runner.call(set_up=True)
-        with runner.suspended():
-            outcome = self._world.outcome()
-        runner.unwind()
-        runner.tear_down()
-        runner.end()
-        return outcome, run
-
-    def explored(self) -> tuple[set[object], bool, int]:
-        """All outcomes, whether that is proved, and the number of runs that it took."""
-        search, known, found = Exhaustive(), -1, set()
-        for number in range(MOST_RUNS):
-            outcome, run = self.run(search)
-            found.add(outcome)
-            search.gaps.update(run.gaps, run.uncontrolled)
-            if run.known != known:
-                known = run.known
-                found.clear()
-                search.restart()
-            elif search.finished:
-                return found, not search.gaps, number
-        return found, False, MOST_RUNS
-
-    def sampled(self, runs: int) -> set[object]:
-        """Outcomes of ``runs`` runs of each strategy that samples."""
-        chosen = [strategy.create(name, Random(0), runs) for name in SAMPLED]
-        return {self.run(each)[0] for each in chosen for _ in range(runs)}
+    functions: list[Callable[[], object]] = [functools.partial(work, number) for number in range(len(program))]
+    return functions, lambda: repr((shared.x, shared.y, seen, shared.table, shared.items))
 
 
 def check(program: Program, model: str, *, least: int = 20) -> None:
-    experiment = Experiment(program, model)
-    experiment._runner.open()
-    try:
-        found, proved, runs = experiment.explored()
-        if proved:
-            assert experiment.sampled(max(least, min(2 * runs, 200))) <= found
-    finally:
-        experiment._runner.close()
+    """What ``least`` runs of each strategy that samples show, or more where the search took more, it has shown."""
+    with Experiment(functools.partial(prepare, program), model=model, audited=True) as experiment:
+        searched = experiment.searched(MOST_RUNS)
+        if searched is None or searched.gaps:
+            return
+        runs = max(least, min(2 * searched.runs, 200))
+        sampling = [strategy.create(name, Random(0), runs) for name in SAMPLED]
+        assert {experiment.run(each)[0] for each in sampling for _ in range(runs)} <= searched.outcomes
 
 
 @pytest.mark.parametrize("model", ["python", "gil"])
