@@ -172,16 +172,18 @@ def test_a_convoy_is_confirmed_at_a_short_switch_interval() -> None:
     steps = 30
 
     def body() -> None:
-        crunching = threading.Event()
+        crunching, read = threading.Event(), threading.Event()
 
         def reader() -> None:
             crunching.wait()
             for _ in range(steps):
                 time.sleep(0.0005)
+            read.set()
 
         def cruncher() -> None:
             crunching.set()
-            cpu_task(3_000_000)
+            while not read.is_set():
+                cpu_task(100_000)
 
         threads = [threading.Thread(target=reader), threading.Thread(target=cruncher)]
         for thread in threads:
@@ -190,10 +192,19 @@ def test_a_convoy_is_confirmed_at_a_short_switch_interval() -> None:
             thread.join()
 
     interval = sys.getswitchinterval()
-    found = convoy.find(Once(body), [run.together(body)])
-    assert sys.getswitchinterval() == interval
-    if found is None:
+    kept_off = 0
+    for _ in range(5):
+        first = run.together(body)
+        found = convoy.find(Once(body), [first])
+        assert sys.getswitchinterval() == interval
+        if found is not None:
+            break
+        kept_off += any(
+            thread.function.endswith("cruncher") and thread.cpu < 0.9 * thread.wall for thread in first.threads
+        )
+    if found is None and kept_off:
         pytest.skip("the machine is busy: the one that computes was kept from doing so")
+    assert found is not None
     assert (found.victim, found.computes) == ("reader", "cruncher")
     assert found.latency > 2 * found.short_latency
 
