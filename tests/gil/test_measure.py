@@ -168,34 +168,33 @@ def test_runs_that_differ_have_no_verdict() -> None:
     assert "GIL-bound 2 of 4" in differing.why
 
 
+def read_beside_one_who_computes() -> None:
+    crunching, read = threading.Event(), threading.Event()
+
+    def reader() -> None:
+        crunching.wait()
+        for _ in range(30):
+            time.sleep(0.0005)
+        read.set()
+
+    def cruncher() -> None:
+        crunching.set()
+        while not read.is_set():
+            cpu_task(100_000)
+
+    threads = [threading.Thread(target=reader), threading.Thread(target=cruncher)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def test_a_convoy_is_confirmed_at_a_short_switch_interval() -> None:
-    steps = 30
-
-    def body() -> None:
-        crunching, read = threading.Event(), threading.Event()
-
-        def reader() -> None:
-            crunching.wait()
-            for _ in range(steps):
-                time.sleep(0.0005)
-            read.set()
-
-        def cruncher() -> None:
-            crunching.set()
-            while not read.is_set():
-                cpu_task(100_000)
-
-        threads = [threading.Thread(target=reader), threading.Thread(target=cruncher)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
     interval = sys.getswitchinterval()
     kept_off = 0
     for _ in range(5):
-        first = run.together(body)
-        found = convoy.find(Once(body), [first])
+        first = run.together(read_beside_one_who_computes)
+        found = convoy.find(Once(read_beside_one_who_computes), [first])
         assert sys.getswitchinterval() == interval
         if found is not None:
             break
