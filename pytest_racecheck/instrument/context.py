@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from pytest_racecheck.instrument.effects import AccessKind
+    from pytest_racecheck.instrument.patience import Patience
 
 #: What an access belongs to: an expression of the source, or an instruction where there is no source.
 Place = ast.expr | ast.pattern | Instruction
@@ -59,8 +60,9 @@ class Accesses:
 class Context:
     """Where planning stands. Lives while a plan is made, no longer."""
 
-    def __init__(self, code: CodeType, source: SourceFile | None, accesses: Accesses) -> None:
+    def __init__(self, code: CodeType, source: SourceFile | None, accesses: Accesses, patience: Patience) -> None:
         self.code = code
+        self.patience = patience
         self.paths = Paths(code, source.variables if source is not None else None)
         self.accesses = accesses
         #: The last instruction that pushed something.

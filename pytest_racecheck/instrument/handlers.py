@@ -58,6 +58,7 @@ class Listener(Protocol):
 Handler = Callable[[FrameType, Listener], bool | None]
 
 _kinds: Final = attributes.kinds
+
 _IN_DICT: Final = (INSTANCE, SLOT, OPAQUE)
 
 

@@ -189,7 +189,7 @@ class Callbacks:
 
     def arm(self, code: CodeType, entry: registry.KnownCode) -> None:
         """Switches the events of one code object on."""
-        plan = entry.plan(code)
+        plan = entry.begin(code)
         self._handlers[entry.number] = plan.handlers
         self._calls[entry.number] = plan.calls
         self._backward[entry.number] = plan.backward

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_racecheck.instrument import opcodes, plan_calls, plan_containers, plan_fields, plan_match, windows
 from pytest_racecheck.instrument.bytecode import Instruction, instructions
 from pytest_racecheck.instrument.context import Accesses, Context
+from pytest_racecheck.instrument.patience import Patience
 from pytest_racecheck.instrument.scope import CALLS, EVERYTHING
 
 if TYPE_CHECKING:
@@ -20,7 +21,18 @@ if TYPE_CHECKING:
 class Plan:
     """What to do at which offset of one code object. Holds no reference to the code."""
 
-    __slots__ = ("_firsts", "_lasts", "_watched", "accesses", "after_calls", "backward", "calls", "cells", "handlers")
+    __slots__ = (
+        "_firsts",
+        "_lasts",
+        "_watched",
+        "accesses",
+        "after_calls",
+        "backward",
+        "calls",
+        "cells",
+        "handlers",
+        "patience",
+    )
 
     def __init__(self, code: CodeType, source: SourceFile | None, firsts: list[int], lasts: list[int]) -> None:
         #: The first instruction that a call runs, past the preamble; those with which a generator goes on.
@@ -30,6 +42,7 @@ class Plan:
         self._watched = False
         self.accesses = Accesses(code, source)
         self.handlers: dict[int, Handler] = {}
+        self.patience = Patience(self.handlers)
         #: Calls that the interpreter reports by events of their own.
         self.calls: dict[int, CallHandler] = {}
         #: Ends of loops, and what follows a call: where a build with a GIL may switch.
@@ -64,7 +77,7 @@ def make_plan(code: CodeType, source: SourceFile | None, only: frozenset[str] | 
     starts = [number for number, each in enumerate(listing) if each.opname == "RESUME"] or [-1]
     lasts = [each.offset for each in listing if each.opname in opcodes.ENDS]
     plan = Plan(code, source, [listing[start + 1].offset for start in starts], lasts)
-    context = Context(code, source, plan.accesses)
+    context = Context(code, source, plan.accesses, plan.patience)
     after_call = False
     for instruction in listing:
         if after_call:

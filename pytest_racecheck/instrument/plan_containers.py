@@ -124,20 +124,24 @@ def _contains(context: Context, instruction: Instruction, source: SourceFile) ->
 
 def _operator(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
     node = source.node(instruction.position, ast.Compare, ast.BinOp, ast.AugAssign)
-    if isinstance(node, ast.AugAssign):
+    handler, operands = None, []
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, _OPERATORS):
+        operands = [node.target, node.value]
         getter = context.paths.getter(node.target)
-        if getter is None or not isinstance(node.op, _OPERATORS) or not _meets_containers(node.op, node.value):
-            return None
-        return handlers.in_place(context.accesses.get(node.target, "update", "in place", True), getter)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, _OPERATORS):
-        if not (_meets_containers(node.op, node.left) and _meets_containers(node.op, node.right)):
-            return None
-        return _two(context, node, "operator", [node.left, node.right])
-    if isinstance(node, ast.Compare) and all(
-        _meets_containers(ast.Eq(), each) for each in [node.left, *node.comparators]
-    ):
-        return _two(context, node, "compare", [node.left, *node.comparators])
-    return None
+        if getter is not None and _meets_containers(node.op, node.value):
+            handler = handlers.in_place(context.accesses.get(node.target, "update", "in place", True), getter)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, _OPERATORS):
+        operands = [node.left, node.right]
+        if all(_meets_containers(node.op, operand) for operand in operands):
+            handler = _two(context, node, "operator", operands)
+    elif isinstance(node, ast.Compare):
+        operands = [node.left, *node.comparators]
+        if all(_meets_containers(ast.Eq(), operand) for operand in operands):
+            handler = _two(context, node, "compare", operands)
+    if handler is None or not any(isinstance(operand, ast.Constant) for operand in operands):
+        return handler
+    other = next(getter for operand in operands for getter in operands_of(context, operand))
+    return context.patience.handler(handler, other, instruction.offset)
 
 
 def _meets_containers(operator: ast.AST, operand: ast.expr) -> bool:
@@ -147,12 +151,10 @@ def _meets_containers(operator: ast.AST, operand: ast.expr) -> bool:
     if not isinstance(operand, ast.Constant):
         return True
     kind = type(operand.value)
-    # ``items *= 2``; ``buffer += b"..."``, ``buffer == b"..."``; and a list takes the characters of a string.
-    return (
-        kind is int
-        if isinstance(operator, ast.Mult)
-        else kind is bytes or (kind is str and isinstance(operator, ast.Add))
-    )
+    if isinstance(operator, ast.Mult):
+        return kind is int  # ``items *= 2``
+    # ``buffer += b"..."``, ``buffer == b"..."``; and a list takes the characters of a string.
+    return kind is bytes or (kind is str and isinstance(operator, ast.Add))
 
 
 def _two(context: Context, node: ast.expr, name: str, operands: list[ast.expr]) -> Handler | None:

@@ -53,6 +53,12 @@ class KnownCode:
                 _twins[_content(code)] = self._plan
         return self._plan
 
+    def begin(self, code: CodeType) -> Plan:
+        """The plan of the code object, at the first start of the code in an item."""
+        plan = self.plan(code)
+        plan.patience.renew()
+        return plan
+
 
 #: Plans of code that has no file, by content: a doctest is compiled anew in each interleaving, and would forget what
 #: was learnt of its accesses.

@@ -168,7 +168,7 @@ def _tracer(
         if registry.is_import(code, frame):
             return None
         entry = registry.meet(code, frame.f_globals)
-        plan = plans[id(code)] = entry.plan(code) if registry.wanted(code, scope) else None
+        plan = plans[id(code)] = entry.begin(code) if registry.wanted(code, scope) else None
         return plan
 
     def make(previous: Trace | None) -> Trace:

@@ -496,6 +496,26 @@ def test_a_factory_in_python_is_a_window(factory: str, load: Load, recorder: Rec
     assert recorder.run(module.run, module.d, "first").brief == [("read", "[]", "d[key]")]
 
 
+@pytest.mark.parametrize(("numbers", "told"), [(50, True), (150, False)])
+def test_where_only_numbers_meet_a_constant_nobody_looks_any_longer(
+    load: Load, recorder: Recorder, numbers: int, told: bool
+) -> None:
+    module = load("def run(x):\n    return x * 2\n")
+
+    def count() -> None:
+        for number in range(numbers):
+            module.run(number)
+
+    looked = [("read", "operator", "x * 2")]
+
+    def both() -> None:
+        count()
+        module.run([1])
+
+    assert recorder.run(both).brief == (looked if told else [])
+    assert recorder.run(module.run, [1]).brief == looked  # an item does not depend on those before
+
+
 def test_a_window_ends_with_an_exception(load: Load, recorder: Recorder) -> None:
     module = load(
         "import collections\ndef make():\n    if fails: raise LookupError\n    return []\nfails = True\n"
