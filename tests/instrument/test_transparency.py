@@ -144,7 +144,9 @@ def made(source: str) -> dict[str, Any]:
     return module
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=150 if sys.version_info >= (3, 12) else 60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(programs())
 def test_programs_do_the_same(source: str) -> None:
     expected = outcome(made(source))
