@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import itertools
-import os
 import random
 import sys
 import threading
-from pathlib import Path
 from typing import Any, Final
 
-from pytest_racecheck.engine import real
-
-#: Real seconds after which the processor is chosen anew: another process may have taken it meanwhile.
-REPIN_SECONDS: Final = 0.1
+from pytest_racecheck.engine.processor import Processor
 
 #: A full collection looks at all that the process has, some 20 ms of work.
 RUNS_PER_FULL_COLLECTION: Final = 5_000
@@ -24,18 +18,17 @@ RUNS_PER_FULL_COLLECTION: Final = 5_000
 class Environment:
     """Everything that is switched for one item. `open` and `close` frame the item, `begin_run` starts each run.
 
-    The cyclic collector runs between runs only: it would call finalizers at points that no schedule decides. The
-    process keeps to one processor, since only one of its threads runs at a time, and handing the baton to another
-    processor takes four times as long; threads and processes that it starts meanwhile keep to it as well.
+    The cyclic collector runs between runs only: it would call finalizers at points that no schedule decides.
     """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._runs = 0
         self._collects = False
-        self._mask: set[int] | None = None
-        self._pinned_at = 0.0
-        self._random_state: tuple[object, ...] | None = None
+        self.processor = Processor()
+        self._random_state: tuple[Any, ...] | None = None
+        #: What `random.seed` makes of the seed, which takes three times as long as to put it back.
+        self._seeded: tuple[Any, ...] = ()
         self._thread_numbers: object = None
         self._pool_numbers: object = None
 
@@ -44,22 +37,14 @@ class Environment:
         self._collects = gc.isenabled()
         gc.disable()
         self._random_state = random.getstate()
+        random.seed(self._seed)
+        self._seeded = random.getstate()
         self._thread_numbers = threading._counter  # type: ignore[attr-defined]
-        if hasattr(os, "sched_setaffinity"):
-            try:
-                self._mask = os.sched_getaffinity(0)
-            except OSError:
-                self._mask = None
-        self._pin()
-
-    @property
-    def processors(self) -> set[int]:
-        """Those that the process had when the item began; empty where that can't be told or changed."""
-        return set() if self._mask is None else set(self._mask)
+        self.processor.take()
 
     def begin_run(self) -> None:
         """Called before each run: the same random numbers and thread names, no garbage, a processor that is free."""
-        random.seed(self._seed)
+        random.setstate(self._seeded)
         threading._counter = itertools.count(1).__next__  # type: ignore[attr-defined]
         pools: Any = sys.modules.get("concurrent.futures.thread")
         if pools is not None:
@@ -68,28 +53,11 @@ class Environment:
         # What a run leaves is young, unless a collection met it while it was still in use: then it counts as old.
         self._runs += 1
         gc.collect(2 if self._runs % RUNS_PER_FULL_COLLECTION == 0 else self._runs % 20 == 0)
-        if self._mask is not None and real.monotonic() - self._pinned_at > REPIN_SECONDS:
-            self._pin()
-
-    def _pin(self) -> None:
-        self._pinned_at = real.monotonic()
-        mask = self._mask
-        if mask is None or len(mask) < 2:
-            return
-        try:
-            os.sched_setaffinity(0, mask)
-            processor = _processor()
-            os.sched_setaffinity(0, {processor if processor in mask else min(mask)})
-        except OSError:
-            # A container that forbids it: everything works without, only slower.
-            self._mask = None
+        self.processor.renew()
 
     def close(self) -> None:
         """Puts everything back; also called when `open` failed halfway."""
-        if self._mask is not None:
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, self._mask)
-            self._mask = None
+        self.processor.give_back()
         if self._random_state is not None:
             random.setstate(self._random_state)
             self._random_state = None
@@ -99,15 +67,3 @@ class Environment:
             self._pool_numbers = None
         if self._collects:
             gc.enable()
-
-
-def _processor() -> int:
-    """The processor that the calling thread runs on, -1 if the system does not tell."""
-    if sys.platform != "linux":
-        return -1
-    try:
-        with Path("/proc/thread-self/stat").open("rb") as stat:
-            # Field 39; the second one is a name in parentheses that may hold blanks.
-            return int(stat.read().rpartition(b")")[2].split()[36])
-    except (OSError, IndexError, ValueError):
-        return -1

@@ -103,10 +103,12 @@ class Runner:
         """Sees nothing until `take_back`: between two runs, another kind of run is to have the process."""
         assert self._instrumentation is not None
         self._instrumentation.close()
+        self._environment.processor.share(True)
         return self._environment
 
     def take_back(self) -> None:
         """The end of `lend`."""
+        self._environment.processor.share(False)
         self._audited = False
         self._open_instrumentation()
 

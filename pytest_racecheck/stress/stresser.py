@@ -77,7 +77,7 @@ class Stresser:
         self._run = run
         stressed.run = run
         # Around all that may know how things were: who looks at a run that hangs changes the switch interval, too.
-        with pressed(plan, self._environment.processors, random):
+        with pressed(plan, self._environment.processor.allowed, random):
             error = self._call(run)
         return self._judge(run, error)
 

@@ -32,9 +32,9 @@ KEPT: list[ThreadPoolExecutor] = []
 
 def state() -> list[object]:
     tools = [sys.monitoring.get_tool(n) for n in range(6)] if sys.version_info >= (3, 12) else []
-    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    processor = (os.sched_getaffinity(0), os.sched_getscheduler(0)) if hasattr(os, "sched_getaffinity") else None
     hooks = [threading.excepthook, sys.gettrace(), threading.gettrace()]
-    found: list[object] = [set(threading.enumerate()), *hooks, tools, gc.isenabled(), affinity, random.getstate()]
+    found: list[object] = [set(threading.enumerate()), *hooks, tools, gc.isenabled(), processor, random.getstate()]
     found += [sys.getswitchinterval(), signal.getsignal(signal.SIGINT)]
     return [*found, current.thread, current.concurrent, LOCK.locked()]
 
@@ -303,7 +303,7 @@ SESSION = """
 
     def state():
         tools = [sys.monitoring.get_tool(n) for n in range(6)] if sys.version_info >= (3, 12) else []
-        mask = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+        mask = (os.sched_getaffinity(0), os.sched_getscheduler(0)) if hasattr(os, "sched_getaffinity") else None
         hooks = threading.excepthook is HOOK, sys.gettrace(), threading.gettrace()
         return threading.active_count(), threading._shutdown is SHUTDOWN, tools, mask, hooks, sys.getswitchinterval()
 

@@ -46,13 +46,19 @@ def one() -> int:
     return 1
 
 
+def process() -> tuple[object, ...]:
+    """What a run changes for the whole process or the calling thread."""
+    processor = os.sched_getaffinity(0), os.sched_getscheduler(0)
+    return sys.getswitchinterval(), *processor, sys.gettrace(), threading.active_count()
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     """Whatever happened, the process is as it was before."""
     methods = [vars(threading.Thread)["start"], type(threading.Lock()).acquire, type(threading.RLock()).release]
-    before = (sys.getswitchinterval(), os.sched_getaffinity(0), sys.gettrace(), threading.active_count())
+    before = process()
     yield
-    assert (sys.getswitchinterval(), os.sched_getaffinity(0), sys.gettrace(), threading.active_count()) == before
+    assert process() == before
     assert [vars(threading.Thread)["start"], type(threading.Lock()).acquire, type(threading.RLock()).release] == methods
     assert stressed.run is None
 
@@ -306,6 +312,19 @@ def test_sleeps_are_real_and_scaled(engine: Engine) -> None:
     scaled = engine.passes(body, strategy="stress", interleavings=3, sleep_scale=0.01)
     assert min(plain[1:]) >= 0.05
     assert min(scaled[1:]) < 0.05
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="the system has no policies of scheduling")
+def test_threads_that_wake_up_may_interrupt_others(engine: Engine) -> None:
+    policies: list[int] = []
+
+    def body() -> None:
+        policies.append(os.sched_getscheduler(0))
+        engine.together(one, one)
+
+    engine.passes(body, strategy="stress", interleavings=3)
+    # The first one, serial, is controlled.
+    assert policies == [os.SCHED_BATCH, *[os.SCHED_OTHER] * 2]
 
 
 def test_stress_ends_when_its_time_is_over(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
