@@ -33,10 +33,11 @@ CALLS: Final = "()"
 EVERYTHING: Final = "*"
 
 #: Lock-free accesses inside the standard library that are part of what a primitive means, by file and start of the
-#: qualified name; and where it calls what the test handed to it, which may be a method in C of a container of the
-#: test's. Everything else there happens under a lock, which is a scheduling point itself, or keeps no shared state.
+#: qualified name; and where it, or `racecheck.run`, calls what the test handed over, which may be a method in C of a
+#: container of the test's. Everything else there happens under a lock, which is a scheduling point itself, or keeps no shared state.
 _LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__))
 _PRIMITIVES: Final = {
+    **{os.path.join(own, "pytesting", "threads.py"): {"run_together.": frozenset({CALLS})} for own in OWN},
     os.path.join(_LIBRARY, "threading.py"): {
         "Event.": frozenset({"_flag"}),
         "Barrier.": frozenset({"broken", "n_waiting", "_state", "_count", CALLS}),

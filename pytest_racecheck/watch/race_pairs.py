@@ -75,7 +75,8 @@ class RacePairs:
         number = thread.index
         if not access.container:
             earlier = self._track.variable(number, thread.location, access.writes, access, access)
-            if thread.also is not None and not earlier:
+            # What is known by its name only, which has no keeper, may be another object's.
+            if thread.also is not None and thread.also.keeper is not None and not earlier:
                 earlier = self._track.variable(number, thread.also, access.writes, access, access)
         elif key is not None and access.kind != "update":
             earlier = self._track.item(number, thread.location, key, access.writes, access, access)

@@ -6,6 +6,7 @@ ones, which show nearly all, and then now and again one.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.detect.clocks import Clocks
@@ -147,6 +148,13 @@ class Watcher:
             return
         if self._covers and access.shared:
             self.orders.access(thread, access)
+        if access.site.file == threading.__file__ and isinstance(owner, (threading.Event, threading.Barrier)):
+            # Whoever sees in which state an event or a barrier is comes after those who brought it there.
+            if access.writes:
+                self._clocks.give(thread.index, thread.location)
+            else:
+                self._clocks.take(thread.index, thread.location)
+            return
         self.races.access(thread, access, owner, key)
 
     def switch(self, source: ControlledThread, target: ControlledThread, can_go_on: bool) -> None:

@@ -52,11 +52,34 @@ def looked_at_before_it_is_there() -> None:
     assert found == [25]
 
 
-@pytest.mark.parametrize("body", [stopped_before_it_runs, looked_at_before_it_is_there])
-def test_who_comes_first_is_a_race(engine: Engine, body: Callable[[], None]) -> None:
+class Job:
+    result: int
+
+    def run(self) -> None:
+        self.result = sum(range(10))
+
+
+def looked_at_without_waiting() -> None:
+    """Ends before the thread comes to what matters, so that the serial run does not show what that is."""
+    job = Job()
+    thread = threading.Thread(target=job.run)
+    thread.start()
+    assert job.result == 45
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (stopped_before_it_runs, AssertionError),
+        (looked_at_before_it_is_there, AssertionError),
+        (looked_at_without_waiting, AttributeError),
+    ],
+)
+def test_who_comes_first_is_a_race(engine: Engine, body: Callable[[], None], error: type[Exception]) -> None:
     explored = engine.explore(body)
     assert explored.verdict == "race"
-    assert isinstance(explored.error, AssertionError)
+    assert isinstance(explored.error, error)
     assert explored.result.first_failure == 0
     assert explored.failure.reproduced == (2, 2)
     assert explored.failure.under_gil == "reachable"

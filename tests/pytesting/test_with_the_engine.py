@@ -225,3 +225,30 @@ def test_the_fixture_works_without_the_marker(pytester: pytest.Pytester) -> None
         """,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_run_takes_methods_that_are_written_in_c(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import functools
+
+        import pytest
+
+        def look(table):
+            if "a" in table:
+                assert table.get("a") == 1
+
+        @pytest.mark.race
+        def test_clear(racecheck):
+            table = {"a": 1}
+            racecheck.run(lambda: look(table), table.clear)
+
+        @pytest.mark.race
+        def test_pop(racecheck):
+            table = {"a": 1}
+            racecheck.run(lambda: look(table), functools.partial(table.pop, "a"))
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "racecheck")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*2 race"])

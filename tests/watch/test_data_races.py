@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -312,8 +313,54 @@ def attributes_that_are_no_memory() -> None:
     together(work, work)
 
 
+def published_by_a_look_at_an_event() -> None:
+    box = Box()
+    ready = threading.Event()
+
+    def publish() -> None:
+        box.value = 1
+        ready.set()
+
+    def look() -> None:
+        if ready.is_set():
+            assert box.value == 1
+
+    together(publish, look)
+
+
+def told_to_stop_by_an_event() -> None:
+    box = Box()
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            time.sleep(1)
+        assert box.value == 1
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    box.value = 1
+    stop.set()
+    thread.join()
+
+
+def objects_of_their_own_that_calls_return() -> None:
+    """Of what a call returns only the attribute's name is known."""
+    boxes = [Box(), Box()]
+
+    def box_of(number: int) -> Box:
+        return boxes[number]
+
+    def work(number: int) -> None:
+        boxes[number].value = 1
+        box_of(number).value += 1
+
+    together(lambda: work(0), lambda: work(1))
+
+
 CLEAN = [
     attributes_that_are_no_memory,
+    *(published_by_a_look_at_an_event, told_to_stop_by_an_event, objects_of_their_own_that_calls_return),
     *(write_and_read, with_lock, start_and_join, queue_handover, deque_handover, event, condition, barrier, future),
     *(is_alive, two_appends, atomic_operations_on_an_item, two_items, each_call_has_its_own_variable, readers_only),
 ]

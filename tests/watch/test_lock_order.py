@@ -134,15 +134,13 @@ def test_it_fails_the_test_if_that_is_wanted(engine: Engine) -> None:
 
 
 def test_it_is_a_note_where_no_interleaving_can_deadlock(engine: Engine) -> None:
-    explored = engine.explore(behind_a_semaphore, strategy="exhaustive", fail_on=("lock-order",))
+    explored = engine.explore(behind_a_semaphore, strategy="exhaustive")
     assert explored.verdict == "proved"
     assert explored.result.warnings == []
     assert [finding.harmless for finding in explored.result.findings] == ["no interleaving of this test deadlocks"]
 
 
-@pytest.mark.parametrize(
-    "body", [behind_a_gate, in_one_thread, with_a_time_out, one_after_the_other, same_order, signal]
-)
+@pytest.mark.parametrize("body", [behind_a_gate, in_one_thread, with_a_time_out, same_order, signal])
 def test_what_is_no_inversion(engine: Engine, body: Callable[[], None]) -> None:
     explored = engine.explore(body, strategy="random", interleavings=40, fail_on=("lock-order",))
     assert explored.error is None
@@ -150,6 +148,24 @@ def test_what_is_no_inversion(engine: Engine, body: Callable[[], None]) -> None:
     assert [
         finding for finding in explored.result.findings if finding.kind == "lock-order" and not finding.harmless
     ] == []
+
+
+def one_joined_before_the_other() -> None:
+    lock_a, lock_b = threading.Lock(), threading.Lock()
+    together(in_order(lock_a, lock_b))
+    together(in_order(lock_b, lock_a))
+
+
+@pytest.mark.parametrize("body", [one_after_the_other, one_joined_before_the_other])
+def test_one_order_everywhere_is_a_rule_for_those_who_ask_for_it(engine: Engine, body: Callable[[], None]) -> None:
+    explored = engine.explore(body, strategy="random", interleavings=40)
+    assert explored.verdict == "passed"
+    assert explored.result.warnings == []
+    (finding,) = explored.result.findings
+    assert finding.harmless == "they were only seen to come there one after the other, in one order"
+    explored = engine.explore(body, fail_on=("lock-order",))
+    assert isinstance(explored.error, LockOrderFailure)
+    assert explored.failure.reproduced == (10, 10)
 
 
 def test_a_ring_of_three(engine: Engine) -> None:
