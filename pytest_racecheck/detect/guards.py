@@ -24,7 +24,7 @@ def ordering(accesses: list[Event], order: Order) -> str:
     pairs = [(a, b) for a in accesses for b in accesses if a.n < b.n and a.conflicts(b)]
     if pairs and all(order.unordered(a, b) for a, b in pairs):
         return "Nothing orders them: no lock is held at both, and neither thread waits for the other."
-    return "No lock is held at all of them."
+    return "No lock is held at each of them."
 
 
 def advice(accesses: list[Event], events: list[Event]) -> str:
@@ -37,7 +37,7 @@ def advice(accesses: list[Event], events: list[Event]) -> str:
         again = code_at(*first.line).strip().startswith("if ")
         return f"Check again after wait(): `while` instead of `if` at {place(first)}." if again else ""
     if common and first.thread == last.thread:
-        return f"Hold {common[0]} from {place(first)} to {place(last)} without a break."
+        return _without_a_break(common[0], first, last)
     touching = [event for event in events if event.overlaps(first)]
     by_site: dict[tuple[str, int], set[str]] = {}
     for event in touching:
@@ -50,8 +50,15 @@ def advice(accesses: list[Event], events: list[Event]) -> str:
             continue
         # One place of one thread that holds it may do so for any reason.
         if without is not None and len(bare) == 1 and (len(users) > 1 or len(by_site) > 2):
+            one_thread = first.thread == last.thread and first.line != last.line
+            if one_thread and not all(lock in event.holds for event in (first, *between, last)):
+                return _without_a_break(lock, first, last)  # to hold it at each of them is not enough
             return f"Every other access to {first.resource} holds {lock}: hold it at {place(without)}, too."
     return ""
+
+
+def _without_a_break(lock: str, first: Event, last: Event) -> str:
+    return f"Hold {lock} from {place(first)} to {place(last)} without a break."
 
 
 def _common_locks(accesses: list[Event]) -> list[str]:

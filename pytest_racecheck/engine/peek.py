@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import reprlib
+import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +20,14 @@ MISSING: Final = object()
 _PLAIN: Final = (int, float, complex, bool, str, bytes, type(None))
 _MAPPINGS: Final = (dict, OrderedDict, defaultdict, Counter)
 _CONTAINERS: Final = (list, tuple, set, frozenset, deque, *_MAPPINGS)
+
+#: By module, which need not be there.
+_PRINTABLE: Final = [
+    ("decimal", "Decimal"),
+    ("fractions", "Fraction"),
+    ("uuid", "UUID"),
+    *(("datetime", name) for name in ("date", "datetime", "time", "timedelta")),
+]
 
 #: Longer ones are not shown: beyond 4,300 digits, Python refuses to.
 _LONGEST_NUMBER: Final = 200
@@ -56,12 +66,21 @@ def show_item(owner: object, key: object) -> str | None:
 
 
 def show(value: object) -> str:
-    """A short text for a value; built-in types as they print, all others by their type's name alone."""
+    """A short text for a value.
+
+    Built-in types and plain ones of the standard library are shown as they print, members of enumerations as they are
+    written, all others by their type's name alone.
+    """
     kind = type(value)
     if kind is int and value.bit_length() > _LONGEST_NUMBER:  # type: ignore[attr-defined]
         return f"<int of {value.bit_length()} bits>"  # type: ignore[attr-defined]
     if kind is bytes and len(value) > _short.maxother:  # type: ignore[arg-type]
         return f"<bytes, {len(value):,} of them>"  # type: ignore[arg-type]
+    if _is_printable(kind):
+        return str(value)
+    if is_a(kind, enum.EnumType):
+        name = inspect.getattr_static(value, "_name_", None)
+        return f"{type_name(kind)}.{name}" if type(name) is str else f"<{type_name(kind)}>"
     if kind in _PLAIN or (kind in _CONTAINERS and _is_plain(value, 2)):
         return _short.repr(dict(value) if kind in _MAPPINGS else value)  # type: ignore[call-overload]
     if is_a(value, type):
@@ -73,11 +92,16 @@ def show(value: object) -> str:
     return f"<{type_name(kind)}>"
 
 
+def _is_printable(kind: type) -> bool:
+    """Whether it is a type of the standard library whose values are plain ones that print well."""
+    return any(kind is getattr(sys.modules.get(module), name, None) for module, name in _PRINTABLE)
+
+
 def _is_plain(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind in (int, bytes):
         return value.bit_length() <= _LONGEST_NUMBER if kind is int else len(value) <= _short.maxother
-    if kind in _PLAIN:
+    if kind in _PLAIN or _is_printable(kind):
         return True
     if kind not in _CONTAINERS or not depth or len(value) > 50:
         return False

@@ -76,6 +76,8 @@ class Recording:
 
     def operation(self, thread: ControlledThread, kind: Kind, resource: object) -> None:
         """A synchronisation operation, or the beginning of an access that `access` tells in full."""
+        if thread.unwinding:
+            return  # what it still does only cleans up
         thread.quiet += 1
         try:
             self._settle()

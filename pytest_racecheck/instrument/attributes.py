@@ -33,6 +33,25 @@ names_of_class: Final = type.__dict__["__dict__"].__get__
 _plain_getattribute = object.__getattribute__
 _HEAP_TYPE: Final = 1 << 9
 _flags = type.__dict__["__flags__"].__get__
+#: Methods that comparing, adding, testing, searching and unpacking call.
+_OPERATORS: Final = frozenset(
+    f"__{name}__"
+    for name in (
+        *("eq", "ne", "lt", "le", "gt", "ge", "bool", "len", "contains", "getitem", "iter"),
+        *("neg", "pos", "abs", "invert", "index", "int", "float"),
+        *(
+            f"{side}{operator}"
+            for operator in (
+                *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow"),
+                *("lshift", "rshift", "and", "xor", "or"),
+            )
+            for side in ("", "r", "i")
+        ),
+    )
+)
+_IN_C: Final = frozenset(
+    {types.WrapperDescriptorType, types.MethodDescriptorType, types.BuiltinFunctionType, types.NoneType}
+)
 _FUNCTIONS: Final = frozenset(
     {
         types.FunctionType,
@@ -181,7 +200,16 @@ def is_new(cls: object, name: str) -> bool:
 
 def is_in_c(value: object) -> bool:
     """Whether comparing, adding or testing ``value`` runs no code in Python, as far as the value itself goes."""
-    return value is not UNKNOWN and not _flags(type(value)) & _HEAP_TYPE
+    if value is UNKNOWN:
+        return False
+    cls = type(value)
+    return not _flags(cls) & _HEAP_TYPE or not any(map(_has_operators, mro_of(cls)))
+
+
+def _has_operators(cls: type) -> bool:
+    """Whether a class has an operator of its own that is not written in C."""
+    members = names_of_class(cls)
+    return any(type(members[name]) not in _IN_C for name in members.keys() & _OPERATORS)
 
 
 def is_constant(value: object) -> bool:

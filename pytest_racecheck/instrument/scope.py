@@ -34,7 +34,8 @@ EVERYTHING: Final = "*"
 
 #: Lock-free accesses inside the standard library that are part of what a primitive means, by file and start of the
 #: qualified name; and where it, or `racecheck.run`, calls what the test handed over, which may be a method in C of a
-#: container of the test's. Everything else there happens under a lock, which is a scheduling point itself, or keeps no shared state.
+#: container of the test's. Everything else there happens under a lock, which is a scheduling point itself, or keeps no
+#: shared state.
 _LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__))
 _PRIMITIVES: Final = {
     **{os.path.join(own, "pytesting", "threads.py"): {"run_together.": frozenset({CALLS})} for own in OWN},

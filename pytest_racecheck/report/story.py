@@ -187,17 +187,23 @@ def _is_rest_of(step: Step, before: Step) -> bool:
 def _add_ends(told: list[Entry], failure: Failure) -> None:
     """Where the exception was raised, if that is in a thread with a part in the story; who waits in the end."""
     if failure.raised is not None and failure.kind == "race":
-        _add_error(told, failure.raised, failure.raised_in, clean(failure.exception))
+        number = max((step.n for step in failure.steps if step.thread == failure.raised_in), default=0)
+        _add_error(told, failure.raised, failure.raised_in, clean(failure.exception), number)
     for thread in failure.threads if failure.is_explained else []:
         last = next((e for e in reversed(told) if e.thread == thread.id), None)
         if last is None or not thread.stack or thread.waits_for is None or last.turn.startswith(("blocked", "waits")):
             continue
         frame = thread.stack[-1]
-        end = Entry(thread.id, frame.file, frame.line, clean(frame.source), turn=f"waits for {clean(thread.waits_for)}")
-        told.append(end)
+        turn = f"waits for {clean(thread.waits_for)}"
+        if last.place == (frame.file, frame.line) and not last.turn:
+            last.effects = [effect for effect in last.effects if not effect.startswith(f"{_WORDS['block']} ")]
+            last.turn = turn
+        else:
+            told.append(Entry(thread.id, frame.file, frame.line, clean(frame.source), turn=turn))
 
 
-def _add_error(told: list[Entry], raised: Frame, thread: str, error: str) -> None:
+def _add_error(told: list[Entry], raised: Frame, thread: str, error: str, number: int) -> None:
+    """``number`` is that of the last step of ``thread``, which need not be shown."""
     mine = [entry for entry in told if entry.thread == thread]
     if not mine:
         return
@@ -206,9 +212,14 @@ def _add_error(told: list[Entry], raised: Frame, thread: str, error: str) -> Non
     if at is None:
         last = mine[-1]
         at = Entry(thread, raised.file, raised.line, clean(raised.source))
-        if last.turn.partition(" ")[0] in ("ended", "waits"):
-            at.turn, last.turn = last.turn, ""
-        told.insert(told.index(last) + 1, at)
+        after = told.index(last) + 1
+        later = next((n for n, entry in enumerate(told) if entry.steps and entry.steps[0] > number), len(told))
+        if later > after:  # others went on meanwhile
+            told.insert(later, at)
+        else:
+            if last.turn.partition(" ")[0] in ("ended", "waits"):
+                at.turn, last.turn = last.turn, ""
+            told.insert(after, at)
     at.error = error
 
 

@@ -345,8 +345,12 @@ def test_a_lock_that_is_released_in_between(program: Program) -> None:
 def test_a_lock_that_the_others_hold(program: Program) -> None:
     found = accesses(program, (), ("m",), ("m",))
     assert guards.ordering(found, order_of(found)).startswith("Nothing orders them")
-    assert guards.advice(found, found).startswith("Every other access to x holds m: hold it at ")
-    assert guards.advice(found, found).endswith(".py:2, too.")
+    # At the look alone it would not help.
+    assert guards.advice(found, found).startswith("Hold m from ")
+    bare = replace(program.at("def", "f", "T2", "write", before="1", after="0"), n=1)
+    held = [replace(found[0], holds=("m",)), bare, found[2]]
+    assert guards.advice(held, held).startswith("Every other access to x holds m: hold it at ")
+    assert guards.advice(held, held).endswith(".py:1, too.")
 
 
 def test_no_advice_on_the_code_of_the_standard_library() -> None:

@@ -10,6 +10,9 @@ import time
 from collections import OrderedDict, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,6 +174,15 @@ def test_an_exception_without_a_text_is_reported(engine: Engine) -> None:
     assert (failure.exception, failure.message) == ("MuteError", "")
 
 
+class State(Enum):
+    NEW = 1
+
+    def __str__(self) -> str:
+        raise AssertionError("called")
+
+    __repr__ = __str__
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -184,6 +196,10 @@ def test_an_exception_without_a_text_is_reported(engine: Engine) -> None:
         (b"x" * 10**6, "<bytes, 1,000,000 of them>"),
         ({1: Hostile()}, "<dict of 1>"),
         (Hostile(), "<Hostile>"),
+        (Decimal("1.50"), "1.50"),
+        (date(2026, 1, 2), "2026-01-02"),
+        ([Decimal(1)], "[Decimal('1')]"),
+        (State.NEW, "State.NEW"),
         (Hostile, "class Hostile"),
         (threading, "module threading"),
     ],

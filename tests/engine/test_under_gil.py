@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import UserString
+from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 from pathlib import PurePath
 from types import SimpleNamespace
@@ -261,6 +263,29 @@ def test_so_are_those_of_the_standard_library(engine: Engine, start: Any, step: 
         assert serial == account.value
 
     assert engine.explore(body, interleavings=200).failure.under_gil == "reachable"
+
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+
+@pytest.mark.parametrize("plain", [Decimal(5), Colour.RED, object()], ids=lambda value: type(value).__name__)
+def test_operators_of_classes_in_c_are_no_place_to_switch(engine: Engine, plain: object) -> None:
+    """Nor are those that a class in Python has from one in C."""
+
+    def body() -> None:
+        box = SimpleNamespace(value=plain, taken=0)
+
+        def take() -> None:
+            if box.value == plain:
+                box.value = 3
+                box.taken = box.taken + 1
+
+        engine.together(take, take)
+        assert box.taken == 1
+
+    assert engine.explore(body, interleavings=200).failure.under_gil == "unreachable"
 
 
 def test_attributes_of_a_namespace_are_no_place_to_switch(engine: Engine) -> None:

@@ -17,11 +17,11 @@ UNICODE: Final = symbols_for("utf-8")
 
 def step(thread: str, number: int, **more: Any) -> Step:
     known = {"operation": "acquire", "resource": "lock", "code": f"line {number}", **more}
-    return Step(0, thread, "a.py", number, 0, source=f"line {number}", **known)
+    return Step(known.pop("n", 0), thread, "a.py", number, 0, source=f"line {number}", **known)
 
 
 def failure(*steps: Step, **more: Any) -> Failure:
-    return Failure("race", "E", "m", "t", steps=list(steps), **more)
+    return Failure(more.pop("kind", "race"), "E", "m", "t", steps=list(steps), **more)
 
 
 def told(*steps: Step, verbose: int = 0, **more: Any) -> list[Entry]:
@@ -101,6 +101,25 @@ def test_the_exception_stands_where_it_was_raised() -> None:
     shown = told(*steps, raised=Frame("a.py", 5, "f", "raise E"), raised_in="T1")
     assert (shown[-1].code, shown[-1].error, shown[-1].turn) == ("raise E", "E", "ended")
     assert not any(entry.error for entry in told(*steps, raised=Frame("a.py", 2, "f", "x"), raised_in="main"))
+
+
+def test_an_exception_after_what_others_did_meanwhile_stands_below_that() -> None:
+    steps = [
+        step("main", 1, n=1, switch="waits for the end of T1", to="T1"),
+        step("T1", 2, n=2, switch="ended", to="main"),
+    ]
+    steps.append(step("main", 1, n=3, level=2))
+    shown = told(*steps, raised=Frame("a.py", 5, "f", "raise E"), raised_in="main")
+    assert [(entry.thread, entry.error) for entry in shown] == [("main", ""), ("T1", ""), ("main", "E")]
+    assert shown[0].turn == "waits for the end of T1 -> T1"
+
+
+def test_a_wait_that_never_ends_stands_where_it_began() -> None:
+    here = [Frame("a.py", 2, "f", "line 2")]
+    thread = ThreadReport("T1", "T1", "f", "blocked", stack=here, waits_for="lock, held by itself")
+    steps = [step("T1", 1), step("T1", 2, operation="block")]
+    (_, wait) = told(*steps, kind="deadlock", threads=[thread])
+    assert (wait.turn, wait.effects) == ("waits for lock, held by itself", [])
 
 
 def test_calls_of_the_library_are_told_as_such() -> None:
