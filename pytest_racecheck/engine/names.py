@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from pytest_racecheck.instrument.variables import Closure
 if TYPE_CHECKING:
     from types import FrameType
 
-    from pytest_racecheck.engine.operation import Access
+    from pytest_racecheck.engine.operation import Access, Site
     from pytest_racecheck.engine.scheduler import Scheduler
 
 #: A look at all that the threads can reach takes up to ten milliseconds; so many of them, for so many seconds, at most.
@@ -140,3 +141,10 @@ def container_name(access: Access) -> str:
     if source.endswith("]") and "[" in source:
         return source[: source.rindex("[")]
     return source or access.name
+
+
+def lock_expression(site: Site | None) -> str:
+    """The lock in a statement that takes or releases it."""
+    source = site.source if site is not None else ""
+    found = re.match(r"(?:async )?with (.+?)(?: as \w+)?:|.*?([\w.\[\]]+)\.(?:acquire|release)\(", source)
+    return (found[1] or found[2]) if found else source

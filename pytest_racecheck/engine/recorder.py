@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +10,7 @@ from pytest_racecheck.detect.events import NOTHING, Event, Turn
 from pytest_racecheck.detect.stacks import MAX_FRAMES, frame_of, outermost_library_frame, report_stack, user_frames
 from pytest_racecheck.detect.waits import awaited
 from pytest_racecheck.engine.clock import Clock
-from pytest_racecheck.engine.names import Names, library_call
+from pytest_racecheck.engine.names import Names, library_call, lock_expression
 from pytest_racecheck.engine.operation import UNKNOWN, Site
 from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
 from pytest_racecheck.engine.places import current_site, is_users, site_at
@@ -123,7 +122,7 @@ class Recording:
             event.call = call.method
             event.subject = self._names.of_object(call.subject, thread.scheduler)
         if not _is_private(resource):
-            event.resource = self._names.of_lock(resource, thread.scheduler, call, _lock_expression(event.site))
+            event.resource = self._names.of_lock(resource, thread.scheduler, call, lock_expression(event.site))
 
     def access(self, thread: ControlledThread, access: Access, owner: object, key: object) -> None:
         """An access to memory."""
@@ -224,7 +223,7 @@ class Recording:
         what = awaited(frame) if _is_private(resource) else None
         if what is not None:
             return f"waits for {what[0].format(self._names.of_object(what[1], source.scheduler))}"
-        name = self._names.of_lock(resource, source.scheduler, library_call(frame), _lock_expression(current_site()))
+        name = self._names.of_lock(resource, source.scheduler, library_call(frame), lock_expression(current_site()))
         owner = getattr(resource, "owner", None)
         if kind == "get":
             return f"waits for an item in {name}"
@@ -275,10 +274,3 @@ def _value(owner: object, access: Access, key: object, frame: FrameType) -> str 
 def _is_private(resource: Any) -> bool:
     """Whether it is the lock that a condition makes for one who waits: no reader ever saw it."""
     return getattr(getattr(resource, "origin", None), "private", False)
-
-
-def _lock_expression(site: Site | None) -> str:
-    """The lock in a statement that takes or releases it."""
-    source = site.source if site is not None else ""
-    found = re.match(r"(?:async )?with (.+?)(?: as \w+)?:|.*?([\w.\[\]]+)\.(?:acquire|release)\(", source)
-    return (found[1] or found[2]) if found else source

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.detect.stacks import InnermostFrames, library_name, outward, report_stack
 from pytest_racecheck.detect.wording import at
-from pytest_racecheck.engine.names import Names
+from pytest_racecheck.engine.names import Names, lock_expression
+from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.primitives.origin import Origin
 from pytest_racecheck.report.model import Finding, FindingSite
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Site
     from pytest_racecheck.engine.scheduler import Scheduler
     from pytest_racecheck.engine.thread import ControlledThread
 
@@ -25,12 +27,15 @@ _POOL: Final = ("concurrent/futures/thread.py", "_worker")
 _TASK: Final = ("concurrent/futures/thread.py", "_WorkItem.run")
 
 
-def leaks(scheduler: Scheduler, marks: set[object]) -> Iterator[Finding]:
-    """What is left, with every thread where it stopped; ``marks`` are locks that serve as a signal or a mark."""
+def leaks(scheduler: Scheduler, marks: set[object], starts: dict[int, Site | None]) -> Iterator[Finding]:
+    """What is left.
+
+    ``marks`` are locks that serve as a signal or a mark, ``starts`` the places where threads were started, by index.
+    """
     with InnermostFrames() as frames:
         for thread in scheduler.threads[1:]:
             if not thread.ended and not _may_stay(thread, frames.get(thread.ident or 0)):
-                yield _thread(thread, frames.get(thread.ident or 0))
+                yield _thread(thread, frames.get(thread.ident or 0), starts.get(thread.index))
     for thread in scheduler.threads:
         for lock in list(thread.held):
             old = lock.origin is Origin.outside
@@ -45,20 +50,31 @@ def _may_stay(thread: ControlledThread, frame: Any) -> bool:
     return _POOL in known and _TASK not in known
 
 
-def _thread(thread: ControlledThread, frame: Any) -> Finding:
+def _thread(thread: ControlledThread, frame: Any, start: Site | None) -> Finding:
     stack = report_stack(frame)
-    site = FindingSite(thread.label, thread.function or "test", thread.kind, "", 0, "")
-    where = ""
+    function = thread.function or "test"
+    site = FindingSite(thread.label, function, thread.kind, "", 0, "")
+    started = where = ""
+    if start is not None:
+        started = f" at {at(start.file, start.line)}"
+        site = FindingSite(thread.label, function, "start", start.file, start.line, start.source, start.function)
     if stack:
         last = stack[-1]
-        site.file, site.line, site.source, site.within = last.file, last.line, last.source, last.function
-        where = f", at {at(site.file, site.line)}"
-    text = f"leak: thread {thread.name}, started with {site.function}, still runs when the test is over{where}"
+        if start is None or is_users(last.file):
+            where = f", at {at(last.file, last.line)}"
+            site = FindingSite(thread.label, function, thread.kind, last.file, last.line, last.source, last.function)
+    text = f"leak: thread {thread.name}, started{started} with {function}, still runs when the test is over{where}"
     return Finding("leak", thread.name, text, [site])
 
 
 def _lock(lock: Any, thread: ControlledThread) -> Finding:
-    name = Names().of_lock(lock, thread.scheduler, None, "a lock")
-    site = FindingSite(thread.label, thread.function or "test", "acquire", "", 0, "")
-    who = "the test" if thread.path == "0" else f"{thread.label}, which ran {site.function} and has ended,"
-    return Finding("leak", name, f"leak: {who} still holds {name} when the test is over", [site])
+    function, taken, where = thread.function or "test", thread.held.get(lock), ""
+    name = Names().of_lock(lock, thread.scheduler, None, lock_expression(taken) or "a lock")
+    site = FindingSite(thread.label, function, "acquire", "", 0, "")
+    if taken is not None:
+        site = FindingSite(thread.label, function, "acquire", taken.file, taken.line, taken.source, taken.function)
+        where = f" taken at {at(taken.file, taken.line)}"
+    who = "the test" if thread.path == "0" else f"{thread.label}, which ran {function} and has ended,"
+    return Finding(
+        "leak", name, f"leak: {who} still holds {name}{where and f',{where},'} when the test is over", [site]
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_racecheck.detect.clocks import Clocks
 from pytest_racecheck.detect.happens_before import GIVES, TAKES
 from pytest_racecheck.engine.operation import UNKNOWN, Access
+from pytest_racecheck.engine.places import current_site
 from pytest_racecheck.primitives.origin import Origin
 from pytest_racecheck.watch.coverage import Orders
 from pytest_racecheck.watch.leaks import leaks
@@ -74,6 +75,8 @@ class Watcher:
         self._clocks = Clocks()
         self._clocks.begin(0)
         self._tried: set[object] = set()
+        #: Where each thread was started.
+        self._starts: dict[int, Site | None] = {}
         self.races.begin(self._clocks)
         self.lock_order.begin()
         self.orders.begin()
@@ -96,7 +99,7 @@ class Watcher:
         """The fixtures are gone, and nothing that still runs was stopped yet."""
         self.left = set()
         marks = {lock for thread in scheduler.threads for lock in thread.held if root_of(lock) in self.handed}
-        for finding in leaks(scheduler, marks | self._tried):
+        for finding in leaks(scheduler, marks | self._tried, self._starts):
             key = (finding.text, finding.sites[0].line)
             finding.interleaving = self._interleaving
             self.left.add(key)
@@ -109,8 +112,8 @@ class Watcher:
 
     @property
     def site(self) -> Site | None:
-        """As the observer behind says."""
-        return None if self._behind is None else self._behind.site
+        """As the observer behind says, or found out: whoever keeps a lock is to be told where it was taken."""
+        return (None if self._behind is None else self._behind.site) or current_site()
 
     def operation(self, thread: ControlledThread, kind: Kind, resource: Any) -> None:
         """Notes what orders threads."""
@@ -167,6 +170,7 @@ class Watcher:
         if self._behind is not None:
             self._behind.started(parent, child)
         self._clocks.begin(child.index, parent.index)
+        self._starts[child.index] = current_site()
 
     def woken(self, thread: ControlledThread) -> None:
         """Time orders nothing."""

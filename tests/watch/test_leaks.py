@@ -36,6 +36,17 @@ def ends_with_a_lock() -> None:
     thread.join()
 
 
+def ends_with_a_lock_by_name() -> None:
+    lock = threading.Lock()
+
+    def work() -> None:
+        lock.acquire()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
 def keeps_an_old_lock() -> None:
     waits = threading.Thread(target=lambda: None)
     waits.start()
@@ -44,10 +55,11 @@ def keeps_an_old_lock() -> None:
 
 
 LEAKS = [
-    (waits_for_good, "thread waiter, started with waits_for_good.<locals>.wait, still runs when the test is over"),
-    (uncancelled_timer, "still runs when the test is over"),
+    (waits_for_good, ".<locals>.wait, still runs when the test is over, at test_leaks.py:23"),
+    (uncancelled_timer, "started at test_leaks.py:29 with Timer.run, still runs when the test is over"),
     (ends_with_a_lock, "T1, which ran Lock.acquire and has ended, still holds a lock when the test is over"),
-    (keeps_an_old_lock, "the test still holds"),
+    (ends_with_a_lock_by_name, "still holds lock, taken at test_leaks.py:43, when the test is over"),
+    (keeps_an_old_lock, "the test still holds test_leaks.OLD, taken at test_leaks.py:54, when the test is over"),
 ]
 
 
