@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.detect import code
@@ -58,6 +58,10 @@ class _Around:
     after: list[Event]
 
 
+#: Reads before a wait, at the most, of which one may have decided on it.
+_LOOKS: Final = 20
+
+
 def find_clash(trace: Trace) -> Clash | None:
     """The clash that most likely made the run fail; None when nothing is known to clash."""
     early = _used_too_early(trace)
@@ -68,7 +72,7 @@ def find_clash(trace: Trace) -> Clash | None:
         for identity in dict.fromkeys(event.identity for event in around.between):
             found += _over_one_place(around, identity, trace)
         found += _over_two_places(around)
-    found.sort(key=lambda clash: clash.rank)
+    found.sort(key=lambda clash: (not clash.name, not _is_what_failed(clash, trace), *clash.rank))
     if not found:
         return None
     best = found[0]
@@ -85,8 +89,12 @@ def find_lost_wake_up(trace: Trace, waiting: list[str]) -> Clash | None:
     for thread in waiting:
         mine = [event for event in trace.events if event.thread == thread]
         waits = next((event for event in reversed(mine) if event.kind == "block"), None)
-        look = next((event for event in reversed(mine) if event.kind == "read" and event.identity in shared), None)
-        if waits is None or look is None or look.n > waits.n or not _is_check(look, waits):
+        if waits is None:
+            continue
+        looks = (e for e in reversed(mine) if e.n < waits.n and e.reads and e.memory and e.identity in shared)
+        # What the library looks at inside of the wait decides nothing.
+        look = next((event for event in islice(looks, _LOOKS) if _is_check(event, waits)), None)
+        if look is None:
             continue
         for write in trace.events[look.n : waits.n]:
             if write.writes and write.conflicts(look) and _changes(write):
@@ -113,6 +121,12 @@ def _all_around(trace: Trace) -> Iterator[_Around]:
                 accesses(turn.before, back),
                 [e for e in accesses(back, None) if e.thread == turn.source],
             )
+
+
+def _is_what_failed(clash: Clash, trace: Trace) -> bool:
+    """Whether the exception came out of the last access."""
+    last, at = clash.accesses[-1], trace.thrown_at
+    return at is not None and last.thread == trace.thrower and last.line == (at.file, at.line)
 
 
 def _over_one_place(around: _Around, identity: int, trace: Trace) -> Iterator[Clash]:

@@ -127,7 +127,7 @@ def _add_story(failure: Failure, recording: Recording, thrown_text: str, finding
         levels = race_levels(trace, clash.accesses if clash else [])
         failure.advice += [_SAME_ORDER] if finding.kind == "lock-order" else []
     elif failure.is_explained:
-        waiting = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]
+        waiting = [thread.id for thread in failure.threads if _is_to_be_told(thread.waits_for or "")]
         clash = find_lost_wake_up(trace, waiting)
         stuck = [thread.id for thread in failure.threads]
         missing = failure.cause not in (LOCK_ORDER, SELF)
@@ -141,6 +141,11 @@ def _add_story(failure: Failure, recording: Recording, thrown_text: str, finding
     failure.preemptions = [_preemption(turn) for turn in recording.turns if turn.preempted]
     failure.steps = _steps(recording, levels)
     failure.data_races = [_data_race(first, second) for first, second in data_races(events)]
+
+
+def _is_to_be_told(waits_for: str) -> bool:
+    """Whether it is the condition or the event by which others tell of what they did."""
+    return "notify" in waits_for or waits_for.endswith("to be set")
 
 
 def _clash_of(finding: Finding, events: list[Event]) -> Clash | None:

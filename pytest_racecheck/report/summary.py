@@ -41,7 +41,7 @@ def render_summary(
     width = max((len(result.verdict) for result in shown), default=0)
     for result in shown:
         lines += _test(result, width, verbosity)
-    if verbosity >= 0:
+    if verbosity > -2:
         for result in results:
             lines += (
                 Line(f"warning: {clean(result.nodeid)} {clean(warning)}", {"yellow": True})

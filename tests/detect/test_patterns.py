@@ -386,6 +386,7 @@ NAMES = {
     "deadlock01": "lock-order cycle",
     "double_checked_locking": "",
     "duplicate_ids": "lost update",
+    "event_cleared_after_the_look": "lost wake-up",
     "flag_before_value": "",
     "global_instead_of_thread_local": "",
     "iterate_dict_while_mutating": "iterate while mutating",

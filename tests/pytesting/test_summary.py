@@ -76,12 +76,13 @@ def test_one_of_each_is_singular() -> None:
     ]
 
 
-def test_outcomes_are_shown_as_a_table_unless_quiet() -> None:
+def test_outcomes_are_shown_as_a_table_unless_very_quiet() -> None:
     one = result("test_it", outcomes=[("nobody backs off", 150), ("one does", 50)])
     table = "\n".join(texts([one]))
     assert "nobody backs off" in table
     assert "150" in table
-    assert len(texts([one], -1)) == 1
+    assert texts([one], -1) == texts([one])
+    assert len(texts([one], -2)) == 1
 
 
 def test_text_of_tests_cannot_command_the_terminal() -> None:
