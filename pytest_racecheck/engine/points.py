@@ -37,6 +37,9 @@ NAPS_IN_A_ROW: Final = 20
 #: that looks at the clock is none of those: its time will be up.
 FUTILE: Final = 1_000_000
 LESS_FUTILE: Final = 20
+
+#: The same once a thread has failed: what goes on for ever after that is its consequence.
+ONCE_FAILED: Final = FUTILE // 100
 SLEEP: Final = 10
 
 #: What an operation of threads that work on and on takes on the clock, in nanoseconds; slow enough that those who
@@ -252,7 +255,7 @@ class Points(Baton):
     def failed(self, me: ControlledThread, resource: object) -> None:
         """``me`` tried to take ``resource``, which another thread has."""
         state = self.hashes.get(resource, 0)
-        me.state_hash = hash((me.state_hash, state))
+        me.state_hash = hash((me.state_hash, state, "failed"))
         before, me.attempt = me.attempt, (resource, state)
         if before is not None and before[0] is resource and before[1] != state:
             me.vain = -me.idle  # others take it and give it back: it can be had
@@ -277,7 +280,8 @@ class Points(Baton):
     def in_vain(self, me: ControlledThread, weight: int) -> None:
         """``me`` did something that changed nothing for anybody. Gives the run up if nobody will do anything else."""
         me.vain += weight
-        if me.vain + me.idle > self._futile and self._is_livelock(self._futile):
+        futile = ONCE_FAILED if self.failures else self._futile
+        if me.vain + me.idle > futile and self._is_livelock(futile):
             self.give_up("livelock")
 
     def _is_livelock(self, least: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,8 @@ _FEW_LOOKS: Final = 200
 
 #: Operations whose resource only says how long, or nothing.
 _ALONE: Final = frozenset(("begin", "end", "sleep", "point"))
+
+_COMPREHENSION: Final = re.compile(r"<(?:list|set|dict)comp>(?:\.<locals>\.)?")
 
 
 class Recording:
@@ -68,7 +71,8 @@ class Recording:
             if thread.kind == "end":
                 site = None
             file = "" if site is None else site.file.replace("\\", "/").rpartition("/")[2]
-            name = (thread.path, thread.kind, file, site.function if site else "", site.source if site else "")
+            function = function_of_all_versions(site.function) if site else ""
+            name = (thread.path, thread.kind, file, function, site.source if site else "")
             count = self._counts[name] = self._counts.get(name, 0) + 1
             mark = self.marks[position] = (*name, count)
         return mark
@@ -274,3 +278,10 @@ def _value(owner: object, access: Access, key: object, frame: FrameType) -> str 
 def _is_private(resource: Any) -> bool:
     """Whether it is the lock that a condition makes for one who waits: no reader ever saw it."""
     return getattr(getattr(resource, "origin", None), "private", False)
+
+
+def function_of_all_versions(name: str) -> str:
+    """A qualified name without comprehensions, which are functions of their own up to 3.11."""
+    if "comp>" not in name:
+        return name
+    return _COMPREHENSION.sub("", name).rstrip(".").removesuffix(".<locals>") or "<module>"

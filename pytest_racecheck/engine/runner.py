@@ -219,7 +219,7 @@ class Runner:
     def _judge(self, scheduler: Scheduler, error: BaseException | None) -> Run:
         kind: Kind = "passed"
         thread = "main"
-        if scheduler.stuck in ("hang", "livelock"):
+        if scheduler.stuck in ("hang", "livelock") and not (scheduler.stuck == "livelock" and scheduler.failures):
             # Others, daemons mostly, may have gone on while some are blocked for good.
             kind = "deadlock" if self._is_deadlocked(scheduler) else scheduler.stuck
         elif scheduler.failures:

@@ -181,7 +181,7 @@ class Lock(metaclass=_LockType):
                 origin.seen(self, me)
             if origin.shared or me.idle > me.scheduler.patience:
                 me.scheduler.point(me, "read", self)
-            me.state_hash = hash((me.state_hash, me.scheduler.hashes.get(self, 0)))
+            me.state_hash = hash((me.state_hash, me.scheduler.hashes.get(self, 0), self.real.locked()))
             me.scheduler.looked(me, POLL)
         return self.real.locked()
 

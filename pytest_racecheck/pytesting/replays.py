@@ -50,12 +50,15 @@ def _from_file(name: str, path: Path) -> dict[str | None, str]:
                 f"{_OPTION}: there is no token in {name}; give a token, a file that holds one, or a JSON report"
             ) from None
         return {None: found[0]}
-    tests = report.get("tests", []) if isinstance(report, dict) else []
-    tokens: dict[str | None, str] = {
-        test["nodeid"]: test["failure"]["token"]
-        for test in tests
-        if isinstance(test, dict) and test.get("failure") and test["failure"].get("token")
-    }
+    tests = report.get("tests") if isinstance(report, dict) else None
+    tokens = dict(filter(None, map(_failure, tests if isinstance(tests, list) else [])))
     if not tokens:
         raise pytest.UsageError(f"{_OPTION}: no test of the JSON report {name} has a failure that can be replayed")
     return tokens
+
+
+def _failure(test: Any) -> tuple[str | None, str] | None:
+    """Node id and token of a test of a JSON report, None where it does not have both."""
+    failure = test.get("failure") if isinstance(test, dict) else None
+    nodeid, token = (test.get("nodeid"), failure.get("token")) if isinstance(failure, dict) else (None, None)
+    return (nodeid, token) if isinstance(nodeid, str) and isinstance(token, str) and token else None

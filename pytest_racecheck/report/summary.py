@@ -37,7 +37,7 @@ def render_summary(
     Text from the tests is made harmless for terminals, and nothing is used that ``encoding`` lacks.
     """
     lines = [_totals(results)]
-    shown = [result for result in results if verbosity > 0 or result.verdict not in _GOOD or _was_to_prove(result)]
+    shown = [result for result in results if verbosity > 0 or result.verdict not in _GOOD or _was_asked_for(result)]
     width = max((len(result.verdict) for result in shown), default=0)
     for result in shown:
         lines += _test(result, width, verbosity)
@@ -65,9 +65,9 @@ def _totals(results: Sequence[TestResult]) -> Line:
     return Line(text, {"green": True} if verdicts.keys() <= _GOOD else {"red": True})
 
 
-def _was_to_prove(result: TestResult) -> bool:
-    """Whether the strategy was chosen for its proofs: then what came of it is news, good or not."""
-    return result.strategy == "exhaustive"
+def _was_asked_for(result: TestResult) -> bool:
+    """Whether a proof or a replay was asked for: then what came of it is news, good or not."""
+    return result.strategy in ("exhaustive", "replay")
 
 
 def _test(result: TestResult, width: int, verbosity: int) -> Iterator[Line]:

@@ -98,7 +98,9 @@ class _Section:
         # In a livelock, a thread that spins gives way again and again, which says nothing of how it came about.
         if failure.finding is not None or self._met_by_chance(failure) or failure.cause == LIVELOCK:
             return self.layout.paragraph(what, "title")
-        enough = _enough(failure.kind, len(failure.preemptions), self.result.first_failure == 0)
+        enough = _enough(
+            failure.kind, len(failure.preemptions), self.result.first_failure == 0 and self.result.strategy != "replay"
+        )
         if cells(f"{what}; {enough}") <= self.layout.width:
             return [line(f"{what}; {enough}", "title")]
         return self.layout.paragraph(f"{what};", "title") + self.layout.paragraph(f"  {enough}", "title")

@@ -3,15 +3,16 @@
 Two steps, and again as long as they help. Removal: delta debugging (Zeller & Hildebrandt, Simplifying and Isolating
 Failure-Inducing Input, TSE 2002) over the deviations from the serial schedule. Local search: a schedule with one
 deviation less may need its switches elsewhere, so each schedule that is simpler by one and deviates at a place that the
-failing run passed is tried, the simplest first, which is iterative context bounding (Musuvathi & Qadeer, PLDI 2007)
-around a known failure. A schedule is only ever returned if it was seen to fail in the same way.
+failing run passed is tried, those with the fewest switches first, which is iterative context bounding (Musuvathi &
+Qadeer, PLDI 2007) around a known failure. A schedule is only ever returned if it was seen to fail in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations, product
+from operator import itemgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_racecheck.engine import real
@@ -101,36 +102,48 @@ def _search_around(best: Candidate[Deviation], fails: Try[Deviation], deadline: 
 
 
 def _simpler(best: Candidate[Deviation]) -> Iterator[Schedule]:
-    """All schedules of up to two deviations at the choices of ``best`` that would be cheaper, the cheapest first.
+    """All schedules of up to two deviations, or three that are free, at the choices of ``best`` that would be cheaper.
 
-    Once more with threads that had not started, or were blocked, there: another switch before may change that.
+    One switch is soon tried everywhere; what is found that way is where the search for less goes on. Of each number of
+    switches, those come first that go on with threads which could; but others may have started, or not be blocked, when
+    the switches before are different ones.
     """
-    yield from _at_choices(best, best.choices)
     paths = sorted({each for path, _, _, others in best.choices for each in (path, *others)})
-    yield from _at_choices(
-        best,
-        tuple(
-            (path, ops, can_go_on, tuple(each for each in paths if each != path))
-            for path, ops, can_go_on, _ in best.choices
-        ),
+    seen = _deviations(best, best.choices)
+    any_thread = _deviations(
+        best, [(path, ops, can, tuple(each for each in paths if each != path)) for path, ops, can, _ in best.choices]
     )
+    for free, paid in (seen, any_thread):
+        if best.cost > (0, 1):
+            yield from ((deviation,) for deviation in free)
+        if best.cost > (1, 1):
+            yield from ((deviation,) for deviation in paid)
+    for free, paid in (seen, any_thread):
+        # The smallest of the sets first: each is searched to its end if there is time.
+        mixed = chain(product(paid, free), product(free, paid))
+        sets: list[tuple[int, tuple[int, int], Iterable[Schedule]]] = [
+            (len(free) ** 2 // 2, (0, 2), combinations(free, 2)),
+            (2 * len(free) * len(paid), (1, 2), mixed),
+            (len(paid) ** 2 // 2, (2, 2), combinations(paid, 2)),
+            (len(free) ** 3 // 6, (0, 3), combinations(free, 3)),
+        ]
+        for _, cost, schedules in sorted(sets, key=itemgetter(0)):
+            if best.cost > cost:
+                yield from schedules
 
 
-def _at_choices(best: Candidate[Deviation], choices: tuple[Choice, ...]) -> Iterator[Schedule]:
+def _deviations(best: Candidate[Deviation], choices: Iterable[Choice]) -> tuple[list[Deviation], list[Deviation]]:
+    """Those that cost no preemption, and those that do, the most likely first.
+
+    Mostly it is one of the places known, with another thread to go on there, or one of the threads known, elsewhere.
+    """
     free: list[Deviation] = []
     paid: list[Deviation] = []
     for path, ops, can_go_on, others in choices:
         for other in others:
             (paid if can_go_on else free).append((path, ops, other))
-    if best.cost > (0, 1):
-        yield from ((deviation,) for deviation in free)
-    if best.cost > (0, 2):
-        yield from combinations(free, 2)
-    if best.cost > (1, 1):
-        yield from ((deviation,) for deviation in paid)
-    if best.cost > (1, 2):
-        for deviation in paid:
-            yield from ((deviation, second) for second in free)
-            yield from ((second, deviation) for second in free)
-    if best.cost > (2, 2):
-        yield from combinations(paid, 2)
+    places = {(path, ops) for path, ops, _ in best.schedule}
+    targets = {target for _, _, target in best.schedule}
+    for deviations in (free, paid):
+        deviations.sort(key=lambda each: (each[:2] not in places, each[2] not in targets))
+    return free, paid

@@ -112,6 +112,24 @@ def test_it_is_told_however_threads_wait(engine: Engine, body: Callable[[Engine]
     assert found.failure.token
 
 
+def test_what_goes_on_for_ever_after_a_failure_is_its_consequence(engine: Engine) -> None:
+    def body() -> None:
+        shared = Shared()
+
+        def fail() -> None:
+            assert shared.count == 1
+            shared.ready = True
+
+        def wait() -> None:
+            while not shared.ready:
+                time.sleep(0.01)
+
+        engine.together(fail, wait)
+
+    explored = engine.explore(body)
+    assert isinstance(explored.error, AssertionError)
+
+
 def test_a_loop_with_an_end_is_none(engine: Engine) -> None:
     shared = Shared()
 

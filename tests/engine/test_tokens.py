@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_racecheck.engine.errors import ReplayError
+from pytest_racecheck.engine.recorder import function_of_all_versions
 from pytest_racecheck.engine.schedule import MarkedDeviation, decode, encode
 
 DEVIATIONS = st.lists(
@@ -39,6 +40,21 @@ def test_a_changed_token_is_refused(deviations: list[MarkedDeviation], data: st.
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ReplayError):
         decode(text)
+
+
+@pytest.mark.parametrize(
+    ("up_to_3_11", "name"),
+    [
+        ("f.<locals>.<listcomp>", "f"),
+        ("f.<locals>.<dictcomp>.<locals>.<lambda>", "f.<locals>.<lambda>"),
+        ("f.<locals>.<setcomp>.<locals>.<listcomp>", "f"),
+        ("<listcomp>", "<module>"),
+        ("f.<locals>.<genexpr>", "f.<locals>.<genexpr>"),
+        ("f.<locals>.g", "f.<locals>.g"),
+    ],
+)
+def test_comprehensions_are_part_of_their_functions(up_to_3_11: str, name: str) -> None:
+    assert function_of_all_versions(up_to_3_11) == name
 
 
 def test_what_the_messages_say() -> None:

@@ -59,6 +59,18 @@ def test_one_of_them_is_replayed_when_one_is_selected(pytester: pytest.Pytester,
     result.assert_outcomes(failed=1, deselected=2)
 
 
+def test_a_replay_tells_what_the_report_told(pytester: pytest.Pytester, report: dict[str, str]) -> None:
+    result = pytester.runpytest("-p", "racecheck", f"--racecheck-replay={report['test_two']}", "-k", "two")
+    result.stdout.fnmatch_lines(["race: * 1 == 2; 1 preemption is enough"])
+
+
+def test_a_replay_that_left_its_track_says_so(pytester: pytest.Pytester, report: dict[str, str]) -> None:
+    pytester.makepyfile(PROGRAM.replace("counter.value += 1", "setattr(counter, 'value', 2)"))
+    result = pytester.runpytest("-p", "racecheck", f"--racecheck-replay={report['test_two']}", "-k", "two")
+    result.assert_outcomes(passed=1, deselected=2)
+    result.stdout.fnmatch_lines(["*the replay left its track at *counter.value*"])
+
+
 def test_a_file_may_hold_a_token_among_other_text(pytester: pytest.Pytester, report: dict[str, str]) -> None:
     (pytester.path / "from the mail.txt").write_text(f"Please look:\n> --racecheck-replay={report['test_two']}\nThanks")
     result = pytester.runpytest("-p", "racecheck", "--racecheck-replay=from the mail.txt", "-k", "two")
@@ -70,6 +82,10 @@ def test_a_file_may_hold_a_token_among_other_text(pytester: pytest.Pytester, rep
     [
         ("nothing here", "there is no token in file; give a token, a file that holds one, or a JSON report"),
         ('{"tests": []}', "no test of the JSON report file has a failure that can be replayed"),
+        ('{"tests": 5}', "no test of the JSON report file has a failure that can be replayed"),
+        ('{"tests": [5, {"nodeid": "a", "failure": 5}]}', "no test of the JSON report file has a failure"),
+        ('{"tests": [{"nodeid": "a", "failure": {"token": 5}}]}', "no test of the JSON report file has a failure"),
+        ('{"tests": [{"failure": {"token": "x"}}]}', "no test of the JSON report file has a failure"),
         ("rc1-AAAA", "is damaged"),
         ('{"tests": [{"nodeid": "test_x.py::test_gone", "failure": {"token": "rc9-AAAA"}}]}', "newer racecheck"),
     ],

@@ -275,6 +275,24 @@ def copied_between_two_changes(engine: Engine) -> None:
     assert "" not in buffer.copies
 
 
+def two_writes_in_the_wrong_order(engine: Engine) -> None:
+    """Ten threads, so that there are many pairs of switches that cost nothing, and one preemption that is enough."""
+
+    class Pair:
+        first = second = 0
+
+    pair = Pair()
+
+    def write() -> None:
+        pair.first = 1
+        pair.second = -1
+
+    def check() -> None:
+        assert (pair.first, pair.second) in ((0, 0), (1, -1))
+
+    engine.together(*[write] * 9, check)
+
+
 @pytest.mark.parametrize(
     ("body", "preemptions"),
     [
@@ -292,6 +310,12 @@ def test_a_failure_is_reported_with_as_few_preemptions_as_it_needs(
     assert explored.verdict == "race"
     assert len(explored.failure.preemptions) == preemptions
     assert explored.failure.reproduced == (10, 10)
+
+
+def test_many_threads_need_no_more_than_few(engine: Engine) -> None:
+    for seed in (1, 2, 3):
+        explored = engine.explore(lambda: two_writes_in_the_wrong_order(engine), seed=seed)
+        assert len(explored.failure.preemptions) == 1
 
 
 def test_preemptions_that_do_not_matter_are_left_out(engine: Engine) -> None:

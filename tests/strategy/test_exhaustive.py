@@ -165,6 +165,15 @@ def test_read_then_write_by_two_threads_has_four(engine: Engine) -> None:
     assert proved(engine, unlocked, unlocked, fresh=Box) == 4
 
 
+def try_lock(box: Box) -> None:
+    if box.lock.acquire(blocking=False):
+        box.lock.release()
+
+
+def test_an_attempt_that_fails_is_another_one_than_one_that_comes_later(engine: Engine) -> None:
+    assert proved(engine, try_lock, try_lock, fresh=Box) == 4
+
+
 def test_readers_have_one(engine: Engine) -> None:
     assert proved(engine, look, look, look, fresh=Box) == 1
 
