@@ -111,6 +111,8 @@ class Conclusion:
 
     def _replay_options(self, failure: Failure) -> list[str]:
         options = []
+        if self.settings.seed:  # random numbers, the test's own as well, are drawn from it
+            options.append(f"--racecheck-seed={self.settings.seed}")
         if self.settings.unasked:
             options.append("--racecheck-all")
             if self.settings.threads is not None:

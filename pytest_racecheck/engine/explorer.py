@@ -358,7 +358,7 @@ class Explorer:
     def _record_serial(self, search: Search, run: Run) -> Run:
         """Runs a failing serial interleaving once more, to record it. It stays as it is if it can't be repeated."""
         self._failed = True
-        if run.kind == "hang":
+        if run.kind == "hang" or _is_time_out(run.error):
             return run
         self._confirmation.under_gil = "reachable"  # nobody is switched away from anywhere
         search.other_order = self._confirmation.passes_in_another_order(search, run)
@@ -388,3 +388,8 @@ class Explorer:
         if self._token is None and result.failure is not None and not result.failure.finding:
             self._kept.keep(result.failure)
         return result
+
+
+def _is_time_out(error: BaseException | None) -> bool:
+    """Whether pytest-timeout ended the test, which has no time left then for anything else."""
+    return type(error).__name__ == "Failed" and "pytest-timeout" in str(error)

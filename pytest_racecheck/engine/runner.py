@@ -24,6 +24,8 @@ from pytest_racecheck.instrument.audit import Audit
 from pytest_racecheck.primitives import late
 from pytest_racecheck.primitives import origin as lock_origin
 from pytest_racecheck.primitives.files import FILE_SYSTEM
+from pytest_racecheck.primitives.lock import Lock
+from pytest_racecheck.primitives.rlock import RLock
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -98,6 +100,11 @@ class Runner:
         assert self._instrumentation is not None
         opportunity = self._memory.switch_opportunity if self._model == "gil" else None
         self._instrumentation.open(self._audit.scope, self._memory.access, opportunity)
+        # Code that runs for the first time is looked at, which takes room on the stack. What gives locks back must not
+        # do so first at the end of it, where a recursion of the test's was stopped.
+        for lock in (Lock(), RLock()):
+            with lock:
+                pass
 
     def lend(self) -> Environment:
         """Sees nothing until `take_back`: between two runs, another kind of run is to have the process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,29 @@ def test_who_comes_first_is_a_race(engine: Engine, body: Callable[[], None], err
     assert explored.failure.reproduced == (2, 2)
     assert explored.failure.under_gil == "reachable"
     assert explored.failure.steps
+
+
+def test_so_it_is_where_the_world_outside_has_a_part(engine: Engine) -> None:
+    def body() -> None:
+        job = Job()
+        job.result = 0
+        reading, writing = os.pipe()
+
+        def add() -> None:
+            before = job.result
+            os.read(reading, 1)
+            job.result = before + 1
+
+        try:
+            engine.together(add, add, lambda: os.write(writing, b"ab"))
+        finally:
+            os.close(reading)
+            os.close(writing)
+        assert job.result == 2
+
+    explored = engine.explore(body)
+    assert explored.verdict == "race"
+    assert explored.result.first_failure == 0
 
 
 def test_wrong_in_every_order_is_no_race(engine: Engine) -> None:

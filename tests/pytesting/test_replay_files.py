@@ -64,6 +64,12 @@ def test_a_replay_tells_what_the_report_told(pytester: pytest.Pytester, report: 
     result.stdout.fnmatch_lines(["race: * 1 == 2; 1 preemption is enough"])
 
 
+def test_the_command_names_the_seed_that_random_numbers_come_from(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(PROGRAM)
+    result = pytester.runpytest("-p", "racecheck", "--racecheck-seed=7", "-k", "two")
+    result.stdout.fnmatch_lines(["replay: pytest *::test_two --racecheck-seed=7 --racecheck-replay=rc1-*"])
+
+
 def test_a_replay_that_left_its_track_says_so(pytester: pytest.Pytester, report: dict[str, str]) -> None:
     pytester.makepyfile(PROGRAM.replace("counter.value += 1", "setattr(counter, 'value', 2)"))
     result = pytester.runpytest("-p", "racecheck", f"--racecheck-replay={report['test_two']}", "-k", "two")
