@@ -33,5 +33,5 @@ def test_a_test_that_was_timed_out_is_not_run_again(pytester: pytest.Pytester) -
             os.read(os.pipe()[0], 1)
         """
     )
-    pytester.runpytest_subprocess("-p", "racecheck", timeout=30).assert_outcomes(failed=1)
+    pytester.runpytest_subprocess("-p", "racecheck", "-p", "pytest_timeout", timeout=30).assert_outcomes(failed=1)
     assert (pytester.path / "runs").read_text() == "x"
