@@ -46,10 +46,11 @@ class CtrlC:
         self._read, self._write = read, write
         self._since = 0.0
 
-    def close(self) -> None:
-        """Listens no longer."""
+    def close(self) -> bool:
+        """Listens no longer. Returns whether a Ctrl-C has not led to anything so far."""
         if self._read < 0:
-            return
+            return False
+        unanswered = bool(self._since) or self._came()
         if threading.current_thread() is threading.main_thread():
             current = signal.set_wakeup_fd(-1)
             if current not in (-1, self._write):
@@ -57,6 +58,7 @@ class CtrlC:
         os.close(self._read)
         os.close(self._write)
         self._read = self._write = -1
+        return unanswered
 
     def late(self, runs: bool) -> float:
         """Called again and again in another thread: for how many seconds main has stood still since a Ctrl-C.

@@ -352,21 +352,27 @@ class Runner:
 
     def close(self) -> None:
         """Lets go of the process. Harmless when called twice, and when `open` failed."""
-        WATCHDOG.stop()
-        LOOKOUT.close()
         try:
-            self.end()
+            with self.suspended():  # an interrupt may have come from anywhere, with the run still under way
+                WATCHDOG.stop()
+                LOOKOUT.close()
         finally:
-            current.thread = None
-            current.concurrent = False
-            if self._instrumentation is not None:
-                self._instrumentation.close()
-                self._instrumentation = None
-            self._memory.close()
-            lock_origin.forget()
-            FILE_SYSTEM.forget()
-            late.close_all()
-            self._environment.close()
+            try:
+                self.end()
+            finally:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        current.thread = None
+        current.concurrent = False
+        if self._instrumentation is not None:
+            self._instrumentation.close()
+            self._instrumentation = None
+        self._memory.close()
+        lock_origin.forget()
+        FILE_SYSTEM.forget()
+        late.close_all()
+        self._environment.close()
 
     @contextmanager
     def suspended(self) -> Iterator[None]:

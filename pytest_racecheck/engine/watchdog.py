@@ -69,6 +69,8 @@ class Watchdog:
         self._mutex = real.allocate_lock()
         self._handler: Any = None
         self._ctrl_c = CtrlC()
+        #: Whether a Ctrl-C came while a test hung, and the end of that hid it: the session is to end all the same.
+        self.interrupted = False
         self._processes: TestProcesses | None = None
         #: The last hang of the test that runs, and the limit that it has; None: it has not hung.
         self.hang: Hang | None = None
@@ -129,7 +131,7 @@ class Watchdog:
             if self.handles_signals and SIGNAL is not None:
                 signal.signal(SIGNAL, self._handler)
             self._handler = None
-        self._ctrl_c.close()
+        self.interrupted |= self._ctrl_c.close() and self.hang is not None
         if self.hang is not None:
             self.end_processes()
 

@@ -72,7 +72,12 @@ class HangHooks:
         if watched:
             WATCHDOG.start()
         try:
-            return (yield)
+            result = yield
+            if WATCHDOG.interrupted:
+                # It came while the test hung, and the time was over before the test had noticed.
+                WATCHDOG.interrupted = False
+                raise KeyboardInterrupt
+            return result
         except KeyboardInterrupt:
             # Nobody else would, and the interpreter waits for some of them.
             WATCHDOG.end_processes()

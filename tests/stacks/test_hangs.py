@@ -233,6 +233,42 @@ def test_one_ctrl_c_ends_the_session(pytester: pytest.Pytester, program: str, te
     assert re.search(r" in [\d.]+s ===", output)
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_so_does_one_that_comes_shortly_before_the_time_is_over(pytester: pytest.Pytester, limit: int) -> None:
+    """While the stacks are taken, or in clean-up code that blocks again."""
+    pytester.makepyfile(
+        test_it=f"""
+        import socket
+        from pathlib import Path
+
+        import pytest
+
+        @pytest.mark.race(timeout={limit})
+        def test_hang():
+            left, right = socket.socketpair()
+            Path("ready").touch()
+            try:
+                left.recv(1)
+            finally:
+                left.recv(1)
+
+        def test_next():
+            Path("next").touch()
+        """
+    )
+    session = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "racecheck"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    deadline = time.monotonic() + SECONDS
+    while not Path("ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.99)
+    os.kill(session.pid, signal.SIGINT)
+    output = session.communicate(timeout=SECONDS)[0].decode()
+    assert session.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert not Path("next").exists()
+
+
 def test_the_limit_of_pytest_timeout_is_another_one(pytester: pytest.Pytester) -> None:
     """It bounds the whole item, with a signal of its own."""
     pytest.importorskip("pytest_timeout")
