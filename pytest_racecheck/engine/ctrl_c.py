@@ -28,6 +28,7 @@ class CtrlC:
         self._read = self._write = -1
         self._since = 0.0
         self._next = 0.0
+        self._has_come = False
         self._place: tuple[int, int] | None = None
 
     def listen(self) -> None:
@@ -45,12 +46,13 @@ class CtrlC:
             return
         self._read, self._write = read, write
         self._since = 0.0
+        self._has_come = False
 
     def close(self) -> bool:
-        """Listens no longer. Returns whether a Ctrl-C has not led to anything so far."""
+        """Listens no longer. Returns whether a Ctrl-C came that the test has no handler of its own for."""
         if self._read < 0:
             return False
-        unanswered = bool(self._since) or self._came()
+        has_come = (self._has_come or self._came()) and _is_default()
         if threading.current_thread() is threading.main_thread():
             current = signal.set_wakeup_fd(-1)
             if current not in (-1, self._write):
@@ -58,7 +60,7 @@ class CtrlC:
         os.close(self._read)
         os.close(self._write)
         self._read = self._write = -1
-        return unanswered
+        return has_come
 
     def late(self, runs: bool) -> float:
         """Called again and again in another thread: for how many seconds main has stood still since a Ctrl-C.
@@ -66,12 +68,13 @@ class CtrlC:
         ``runs``: whether the main thread is in the midst of a test. 0 when there is nothing to it.
         """
         if self._came() and not self._since:
+            self._has_come = True
             self._since = real.monotonic()
             self._next = self._since + _PATIENCE
             self._place = None
         if not self._since:
             return 0.0
-        if not runs or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        if not runs or not _is_default():
             self._since = 0.0
             return 0.0
         return real.monotonic() - self._since
@@ -95,3 +98,7 @@ class CtrlC:
             with contextlib.suppress(OSError):
                 came = os.read(self._read, 4096)
         return signal.SIGINT in came
+
+
+def _is_default() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck import instrument
+from pytest_racecheck.detect.wording import at
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.clock import Origin
 from pytest_racecheck.engine.environment import Environment
@@ -21,6 +22,7 @@ from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.standstill import explain, find_ring
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.instrument.audit import Audit
+from pytest_racecheck.instrument.handlers import unseen_writes
 from pytest_racecheck.primitives import late
 from pytest_racecheck.primitives import origin as lock_origin
 from pytest_racecheck.primitives.files import FILE_SYSTEM
@@ -126,6 +128,7 @@ class Runner:
             self._model = model
             self._memory.gil = model == "gil"
             self._audited = False
+            unseen_writes.clear()
             self._audit.gaps.clear()  # a run that failed calls what makes its message
             self._instrumentation.close()
             self._open_instrumentation()
@@ -265,7 +268,7 @@ class Runner:
             known=self._memory.shared_accesses + lock_origin.Origin.learnt,
             uncontrolled=tuple(sorted(scheduler.external.places)),
             taken=scheduler.external.taken,
-            gaps=tuple(self._audit.gaps),
+            gaps=(*self._audit.gaps, *_unseen_writes()),
             recording=self._recording,
         )
 
@@ -369,6 +372,7 @@ class Runner:
             self._instrumentation.close()
             self._instrumentation = None
         self._memory.close()
+        unseen_writes.clear()
         lock_origin.forget()
         FILE_SYSTEM.forget()
         late.close_all()
@@ -386,6 +390,11 @@ class Runner:
             yield
         finally:
             scheduler.main.quiet -= 1
+
+
+def _unseen_writes() -> Iterator[str]:
+    for site, name in unseen_writes:
+        yield f"{at(site.file, site.line)} replaces {name} while others run, and racecheck does not see who uses it"
 
 
 def _refuse_own(error: BaseException) -> None:

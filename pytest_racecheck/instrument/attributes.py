@@ -193,6 +193,17 @@ def class_data(cls: object, name: str) -> type | None:
     return holder(cls, name)
 
 
+def is_read_unseen(kind: int, owner: object, name: str) -> bool:
+    """Whether ``owner.name`` is a function, a class or a module now, the use of which is not taken for an access."""
+    if kind == MODULE:
+        dictionary = own(owner)
+        return dictionary is not None and name in dictionary and is_constant(dictionary[name])
+    if kind == TYPE:
+        found = find(owner, name)[0] if isinstance(owner, type) else MISSING
+        return found is not MISSING and class_data(owner, name) is None
+    return kind == METHOD
+
+
 def is_new(cls: object, name: str) -> bool:
     """Whether class ``cls`` doesn't have ``name`` itself yet."""
     return isinstance(cls, type) and name not in names_of_class(cls)

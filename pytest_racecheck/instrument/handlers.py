@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from pytest_racecheck.engine.operation import UNKNOWN, Access
+from pytest_racecheck.engine.operation import UNKNOWN, Access, Site
 from pytest_racecheck.instrument import attributes, windows
 from pytest_racecheck.instrument.attributes import (
     CACHED,
@@ -58,6 +58,9 @@ class Listener(Protocol):
 Handler = Callable[[FrameType, Listener], bool | None]
 
 _kinds: Final = attributes.kinds
+
+#: Where something was replaced whose use is no access, such as a method, and its name, until somebody clears it.
+unseen_writes: Final[set[tuple[Site, str]]] = set()
 
 _IN_DICT: Final = (INSTANCE, SLOT, OPAQUE)
 
@@ -145,10 +148,12 @@ def write_attribute(access: Access, receiver: Getter | None, name: str) -> Handl
 def write(access: Access, owner: object, name: str, listener: Listener) -> bool | None:
     """Tells of a write to ``owner.name``, if there is memory behind it."""
     kind = attributes.kind_of(type(owner), name)
-    if kind == NOTHING:
-        return None
     if kind == CODE:
         return True
+    if kind == NOTHING or attributes.is_read_unseen(kind, owner, name):
+        unseen_writes.add((access.site, name))
+    if kind == NOTHING:
+        return None
     if kind == MODULE:
         owner = attributes.own(owner)
     elif kind == TYPE and attributes.is_new(owner, name):

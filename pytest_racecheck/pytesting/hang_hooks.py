@@ -74,8 +74,6 @@ class HangHooks:
         try:
             result = yield
             if WATCHDOG.interrupted:
-                # It came while the test hung, and the time was over before the test had noticed.
-                WATCHDOG.interrupted = False
                 raise KeyboardInterrupt
             return result
         except KeyboardInterrupt:
@@ -85,6 +83,7 @@ class HangHooks:
                 self._hung.append(self._phase)
             raise
         finally:
+            WATCHDOG.interrupted = False
             if watched:
                 WATCHDOG.stop()
             for phase in self._hung:

@@ -268,3 +268,52 @@ def test_accesses_are_still_seen_under_audit(engine: Engine) -> None:
         assert counter.value > 2
 
     assert engine.explore(body, strategy="exhaustive", interleavings=200).verdict == "race"
+
+
+class Patched:
+    def method(self) -> int:
+        return 1
+
+
+def on_the_instance() -> None:
+    SHOWN.method = lambda: 2  # type: ignore[method-assign]
+    del SHOWN.method
+
+
+def on_the_class() -> None:
+    before = Patched.method
+    Patched.method = lambda self: 2  # type: ignore[method-assign]
+    Patched.method = before  # type: ignore[method-assign]
+
+
+def on_a_module() -> None:
+    before = math.sqrt
+    math.sqrt = abs  # type: ignore[assignment]
+    math.sqrt = before
+
+
+SHOWN = Patched()
+
+
+@pytest.mark.parametrize("replace", [on_the_instance, on_the_class, on_a_module])
+def test_what_replaces_a_method_while_others_run_is_named(engine: Engine, replace: Callable[[], None]) -> None:
+    explored = engine.explore(lambda: engine.together(replace, SHOWN.method), strategy="exhaustive")
+    assert explored.verdict == "passed"
+    assert any("while others run, and racecheck does not see who uses it" in note for note in explored.result.notes)
+
+
+def test_what_makes_a_class_is_not(engine: Engine) -> None:
+    def make() -> None:
+        class Made:
+            limit = 1
+
+            def method(self) -> int:
+                return self.limit
+
+        Made.limit = 2
+        made = Made()
+        made.callback = make  # type: ignore[attr-defined]
+        assert made.method() == 2
+
+    explored = engine.explore(lambda: engine.together(make, make), strategy="exhaustive")
+    assert explored.verdict == "proved", explored.result.notes

@@ -32,7 +32,7 @@ def test_the_same_results_with_and_without_workers(
         result.stdout.fnmatch_lines(
             [
                 "racecheck *: strategy auto, 200 interleavings, seed 3",
-                *("*- racecheck -*", "race: *", "replay: pytest *::test_bad --racecheck-replay=*"),
+                *("*- racecheck -*", "race: *", "replay: pytest *::test_bad --racecheck-seed=3 --racecheck-replay=*"),
                 *("*= racecheck =*", "4 tests, * interleavings in *: * 1 race", "race *::test_bad: interleaving *"),
             ]
         )
