@@ -12,7 +12,7 @@ from pytest_racecheck.engine.baton import UNWINDING_SECONDS, Waitable, has_lasti
 from pytest_racecheck.engine.errors import Unwind, forget_frames
 from pytest_racecheck.engine.operation import POLL
 from pytest_racecheck.engine.points import SLEEP, Points
-from pytest_racecheck.engine.pools import pools_silenced
+from pytest_racecheck.engine.pools import pools_let_go
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Kind
@@ -249,7 +249,8 @@ class Scheduler(Points):
         """Ends every other thread, by raising Unwind where it is; called by the main thread, which holds the baton."""
         self.stuck = self.stuck or "interrupt"
         if self.alive > 1:
-            with pools_silenced():
+            left = [each.thread for each in self.threads[1:] if each.thread is not None and not each.ended]
+            with pools_let_go(left):
                 self._unwind_others()
         current.concurrent = False
         self.reap()

@@ -39,7 +39,7 @@ class Connection(sqlite3.Connection):
     close = _point(sqlite3.Connection.close)
     __exit__ = _point(sqlite3.Connection.__exit__)
 
-    def cursor(self, factory: Any = Cursor, /) -> Any:
+    def cursor(self, factory: Any = Cursor) -> Any:
         """As the original."""
         return super().cursor(factory)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pytest_racecheck.engine import real, stressed
 from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.leftover import disown, park
-from pytest_racecheck.engine.pools import pools_silenced
+from pytest_racecheck.engine.pools import pools_let_go
 from pytest_racecheck.engine.run import Kind, Run
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.instrument import Instrumentation, Scope
@@ -163,7 +163,7 @@ class Stresser:
         if run is None:
             return
         run.over = run.over or "end"
-        with pools_silenced():
+        with pools_let_go([each.thread for each in run.threads[1:] if each.thread is not None and not each.ended]):
             _wait_for_end(run)
         for thread in run.threads:
             for lock in list(thread.held):
