@@ -24,7 +24,7 @@ def ordering(accesses: list[Event], order: Order) -> str:
     pairs = [(a, b) for a in accesses for b in accesses if a.n < b.n and a.conflicts(b)]
     if pairs and all(order.unordered(a, b) for a, b in pairs):
         return "Nothing orders them: no lock is held at both, and neither thread waits for the other."
-    return "No lock is held at each of them."
+    return "There is no lock that all of them hold."
 
 
 def advice(accesses: list[Event], events: list[Event]) -> str:

@@ -30,6 +30,8 @@ ORDER_VIOLATION: Final = "order violation"
 
 #: Texts of values that stand for "not there yet"; None where an attribute has no value at all.
 _NOTHING_YET: Final = frozenset((None, "None", "missing"))
+#: Reads before a wait, at the most, of which one may have decided on it.
+_LOOKS: Final = 20
 _FLAGS: Final = frozenset(("True", "False"))
 _CHANGED_SIZE: Final = re.compile(r"changed size during iteration|mutated during iteration|keys changed during")
 _NOT_THERE: Final = frozenset(("AttributeError", "NameError", "KeyError", "TypeError"))
@@ -56,10 +58,6 @@ class _Around:
     before: list[Event]
     between: list[Event]
     after: list[Event]
-
-
-#: Reads before a wait, at the most, of which one may have decided on it.
-_LOOKS: Final = 20
 
 
 def find_clash(trace: Trace) -> Clash | None:

@@ -118,7 +118,8 @@ class Confirmation:
             run = self._begun(strategies[number % 2], None)
             if not run.failed and failed.uncontrolled:
                 # Where the world outside has a part, no schedule can be repeated; but the serial one fails again.
-                return self.replay(Replay(())).same_failure(failed)
+                search.reproduced = (int(self.replay(Replay(())).same_failure(failed)), 1)
+                return bool(search.reproduced[0])
             if not run.failed:
                 replays = [Replay(schedule) for schedule in ((), run.schedule) * 2]
                 outcomes = [self.replay(each).same_failure(failed) for each in replays]

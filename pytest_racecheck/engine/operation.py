@@ -47,6 +47,11 @@ class Site(NamedTuple):
     function: str
     source: str
 
+    @property
+    def place(self) -> str:
+        """As in ``bank.py:27``."""
+        return f"{self.file.replace(chr(92), '/').rpartition('/')[2]}:{self.line}"
+
 
 class Access:
     """One instruction that may touch memory which threads share. Made once for each instruction, compared by identity.

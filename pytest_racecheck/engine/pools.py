@@ -37,7 +37,8 @@ def _workers(threads: Iterable[threading.Thread], module: Any) -> Iterator[tuple
     """Pools and their workers, of those that are alive."""
     for thread in threads:
         attributes = vars(thread)
-        if attributes.get("_target") is module._worker:
-            pool = attributes["_args"][0]()
+        arguments = attributes.get("_args")  # gone once the thread has ended
+        if attributes.get("_target") is module._worker and arguments:
+            pool = arguments[0]()
             if pool is not None:
                 yield pool, thread

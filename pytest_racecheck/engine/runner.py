@@ -7,22 +7,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck import instrument
-from pytest_racecheck.detect.wording import at
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.clock import Origin
 from pytest_racecheck.engine.environment import Environment
 from pytest_racecheck.engine.errors import HangFailure, Unwind, forget_frames
 from pytest_racecheck.engine.hang import ControlledRun
+from pytest_racecheck.engine.judgement import judge
 from pytest_racecheck.engine.lookout import LOOKOUT
 from pytest_racecheck.engine.memory import Memory
-from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.points import FUTILE
-from pytest_racecheck.engine.run import Kind, Run
+from pytest_racecheck.engine.run import Run
 from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.standstill import explain, find_ring
 from pytest_racecheck.engine.watchdog import WATCHDOG
+from pytest_racecheck.instrument import replaced
 from pytest_racecheck.instrument.audit import Audit
-from pytest_racecheck.instrument.handlers import unseen_writes
 from pytest_racecheck.primitives import late
 from pytest_racecheck.primitives import origin as lock_origin
 from pytest_racecheck.primitives.files import FILE_SYSTEM
@@ -30,8 +29,6 @@ from pytest_racecheck.primitives.lock import Lock
 from pytest_racecheck.primitives.rlock import RLock
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pytest_racecheck.detect.deadlock import Diagnosis
     from pytest_racecheck.engine.baton import Baton
     from pytest_racecheck.engine.observer import Observer
@@ -128,7 +125,7 @@ class Runner:
             self._model = model
             self._memory.gil = model == "gil"
             self._audited = False
-            unseen_writes.clear()
+            replaced.forget()
             self._audit.gaps.clear()  # a run that failed calls what makes its message
             self._instrumentation.close()
             self._open_instrumentation()
@@ -227,26 +224,7 @@ class Runner:
             scheduler.main.quiet -= 1
 
     def _judge(self, scheduler: Scheduler, error: BaseException | None) -> Run:
-        kind: Kind = "passed"
-        thread = "main"
-        if scheduler.stuck in ("hang", "livelock") and not (scheduler.stuck == "livelock" and scheduler.failures):
-            # Others, daemons mostly, may have gone on while some are blocked for good.
-            kind = "deadlock" if self._is_deadlocked(scheduler) else scheduler.stuck
-        elif scheduler.failures:
-            # What an exception in a thread leads to elsewhere (a wait that never ends, say) is its consequence.
-            culprit, error = scheduler.failures[0]
-            _refuse_own(error)
-            kind, thread = "failed", culprit.label
-            error.__traceback__ = _without_ours(error.__traceback__)
-        elif scheduler.stuck == "deadlock":
-            kind = "deadlock"
-        elif scheduler.stuck == "limit":
-            kind = "limit"
-        elif error is not None:
-            _refuse_own(error)
-            kind = "deadlock" if self._is_deadlocked(scheduler) else "failed"
-        elif self._is_deadlocked(scheduler):
-            kind = "deadlock"  # nobody joined the threads that block each other
+        kind, thread, failed_with = judge(scheduler, error, lambda: self._is_deadlocked(scheduler))
         if self._recording is not None:
             self._recording.finish()
         if self._watcher is not None:
@@ -254,7 +232,7 @@ class Runner:
             self._watcher.end(tuple(scheduler.deviations), operations, not scheduler.external.places)
         return Run(
             kind=kind,
-            error=error if kind == "failed" else None,
+            error=failed_with,
             thread=thread,
             diagnosis=self._diagnosis if kind in ("deadlock", "livelock") else None,
             hang="" if self._target.hang is None else self._target.hang.summary,
@@ -268,7 +246,7 @@ class Runner:
             known=self._memory.shared_accesses + lock_origin.Origin.learnt,
             uncontrolled=tuple(sorted(scheduler.external.places)),
             taken=scheduler.external.taken,
-            gaps=(*self._audit.gaps, *_unseen_writes()),
+            gaps=(*self._audit.gaps, *replaced.gaps()),
             recording=self._recording,
         )
 
@@ -372,7 +350,7 @@ class Runner:
             self._instrumentation.close()
             self._instrumentation = None
         self._memory.close()
-        unseen_writes.clear()
+        replaced.forget()
         lock_origin.forget()
         FILE_SYSTEM.forget()
         late.close_all()
@@ -390,28 +368,3 @@ class Runner:
             yield
         finally:
             scheduler.main.quiet -= 1
-
-
-def _unseen_writes() -> Iterator[str]:
-    for site, name in unseen_writes:
-        yield f"{at(site.file, site.line)} replaces {name} while others run, and racecheck does not see who uses it"
-
-
-def _refuse_own(error: BaseException) -> None:
-    """Raises RuntimeError for an exception out of a strategy: a defect of racecheck, and no failure of the test."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("pytest_racecheck.strategy."):
-        raise RuntimeError(
-            f"racecheck itself failed, not the test ({type(error).__name__}: {error}); report it, with this traceback, "
-            "and try another --racecheck-strategy meanwhile"
-        ) from error
-
-
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback without the frames that start a controlled thread."""
-    first = trace
-    while first is not None and not is_users(first.tb_frame.f_code.co_filename):
-        first = first.tb_next
-    return first or trace

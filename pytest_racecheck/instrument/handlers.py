@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Protocol
 
-from pytest_racecheck.engine.operation import UNKNOWN, Access, Site
-from pytest_racecheck.instrument import attributes, windows
+from pytest_racecheck.engine.operation import UNKNOWN, Access
+from pytest_racecheck.instrument import attributes, replaced, windows
 from pytest_racecheck.instrument.attributes import (
     CACHED,
     CLASS,
@@ -58,9 +58,6 @@ class Listener(Protocol):
 Handler = Callable[[FrameType, Listener], bool | None]
 
 _kinds: Final = attributes.kinds
-
-#: Where something was replaced whose use is no access, such as a method, and its name, until somebody clears it.
-unseen_writes: Final[set[tuple[Site, str]]] = set()
 
 _IN_DICT: Final = (INSTANCE, SLOT, OPAQUE)
 
@@ -150,8 +147,8 @@ def write(access: Access, owner: object, name: str, listener: Listener) -> bool 
     kind = attributes.kind_of(type(owner), name)
     if kind == CODE:
         return True
-    if kind == NOTHING or attributes.is_read_unseen(kind, owner, name):
-        unseen_writes.add((access.site, name))
+    if kind == NOTHING or (kind not in _IN_DICT and attributes.is_read_unseen(kind, owner, name)):
+        replaced.note(access, name)
     if kind == NOTHING:
         return None
     if kind == MODULE:

@@ -73,7 +73,7 @@ class HangHooks:
             WATCHDOG.start()
         try:
             result = yield
-            if WATCHDOG.interrupted:
+            if WATCHDOG.interrupted:  # while the test hung, the end of which hid it
                 raise KeyboardInterrupt
             return result
         except KeyboardInterrupt:

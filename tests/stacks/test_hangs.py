@@ -210,6 +210,20 @@ CTRL_C = """
 """
 
 
+def interrupted(seconds: float, *options: str) -> tuple[int, str]:
+    """Exit status and output of a session that gets a Ctrl-C so many seconds after its test says that it is ready."""
+    session = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "racecheck", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    deadline = time.monotonic() + SECONDS
+    while not Path("ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.kill(session.pid, signal.SIGINT)
+    output = session.communicate(timeout=SECONDS)[0].decode()
+    return session.returncode, output
+
+
 @pytest.mark.parametrize(
     ("program", "test"),
     [(CTRL_C, "test_waits"), (CTRL_C, "test_child_waits"), (CTRL_C, "test_unmarked"), (NEVER, "test_native")],
@@ -217,18 +231,8 @@ CTRL_C = """
 def test_one_ctrl_c_ends_the_session(pytester: pytest.Pytester, program: str, test: str) -> None:
     pytester.makeconftest(IMPATIENT)
     pytester.makepyfile(test_it=program)
-    session = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "racecheck", "-o", "racecheck_hang_timeout=100", f"test_it.py::{test}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    deadline = time.monotonic() + SECONDS
-    while not Path("ready").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    os.kill(session.pid, signal.SIGINT)
-    output = session.communicate(timeout=SECONDS)[0].decode()
-    assert session.returncode == pytest.ExitCode.INTERRUPTED
+    code, output = interrupted(0.5, "-o", "racecheck_hang_timeout=100", f"test_it.py::{test}")
+    assert code == pytest.ExitCode.INTERRUPTED
     assert re.search(r"KeyboardInterrupt|interrupted by Ctrl-C", output)
     assert re.search(r" in [\d.]+s ===", output)
 
@@ -256,16 +260,8 @@ def test_so_does_one_that_comes_shortly_before_the_time_is_over(pytester: pytest
             Path("next").touch()
         """
     )
-    session = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "racecheck"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    deadline = time.monotonic() + SECONDS
-    while not Path("ready").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.99)
-    os.kill(session.pid, signal.SIGINT)
-    output = session.communicate(timeout=SECONDS)[0].decode()
-    assert session.returncode == pytest.ExitCode.INTERRUPTED, output
+    code, output = interrupted(0.99)
+    assert code == pytest.ExitCode.INTERRUPTED, output
     assert not Path("next").exists()
 
 
