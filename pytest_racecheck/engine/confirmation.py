@@ -12,7 +12,7 @@ from pytest_racecheck.engine.divergence import first_difference
 from pytest_racecheck.engine.operation import MEMORY
 from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.recorder import Recording
-from pytest_racecheck.shrink.minimise import Candidate, minimise, reduce
+from pytest_racecheck.shrink.minimise import Attempts, Candidate, minimise, remove
 from pytest_racecheck.strategy.replay import LateReplay, Replay, TokenReplay, Tracking
 
 if TYPE_CHECKING:
@@ -160,15 +160,19 @@ class Confirmation:
     def _minimised(self, failed: Run) -> Schedule:
         """The simplest schedule that fails as ``failed`` did; its own if that can't be made to fail again."""
 
-        def attempt(schedule: Schedule) -> Candidate[Deviation] | None:
+        def attempt(schedule: Schedule) -> Candidate[Deviation]:
             tracking = Tracking(schedule)
             again = self.replay(tracking)
-            if not again.same_failure(failed):
-                return None
-            return Candidate(again.schedule, again.preemptions, tuple(tracking.choices))
+            return Candidate(
+                again.schedule,
+                again.preemptions,
+                tuple(tracking.choices),
+                tuple(tracking.switches),
+                fails=again.same_failure(failed),
+            )
 
         first = attempt(failed.schedule)
-        return failed.schedule if first is None else minimise(first, attempt, self._settings.shrink).schedule
+        return minimise(first, Attempts(attempt, self._settings.shrink)).schedule if first.fails else failed.schedule
 
     # ------------------------------------------------------------------ where the world outside has a part
 
@@ -195,21 +199,20 @@ class Confirmation:
             self._runner.every_access_counts(False)
 
     def _reduced(self, failed: Run, found: Run) -> tuple[MarkedDeviation, ...]:
-        def attempt(schedule: tuple[MarkedDeviation, ...]) -> Candidate[MarkedDeviation] | None:
+        def attempt(schedule: tuple[MarkedDeviation, ...]) -> Candidate[MarkedDeviation]:
             for _ in range(_IN_A_ROW):
                 again = self._follow(schedule)
                 if not again.same_failure(failed):
-                    return None
+                    return Candidate(schedule, again.preemptions, fails=False)
             return Candidate(schedule, again.preemptions)
 
-        deadline = real.monotonic() + self._settings.shrink
+        attempts = Attempts(attempt, self._settings.shrink)
         # Mostly one switch is enough, between two accesses to memory; the others come from waiting for the world.
         for deviation in sorted(found.marked, key=lambda deviation: deviation[0][1] not in MEMORY):
-            if real.monotonic() > deadline:
-                break
-            if attempt((deviation,)) is not None:
+            single = attempts.run((deviation,))
+            if single is not None and single.fails:
                 return (deviation,)
-        return reduce(Candidate(found.marked, found.preemptions), attempt, self._settings.shrink).schedule
+        return remove(Candidate(found.marked, found.preemptions), attempts).schedule
 
     def _found_again(self, failed: Run) -> Iterator[Run]:
         deadline = real.monotonic() + SECONDS_TO_FIND_AGAIN

@@ -1,10 +1,11 @@
 """Finds a failing schedule with as few preemptions, and then as few switches, as it can in a given time.
 
-Two steps, and again as long as they help. Removal: delta debugging (Zeller & Hildebrandt, Simplifying and Isolating
-Failure-Inducing Input, TSE 2002) over the deviations from the serial schedule. Local search: a schedule with one
-deviation less may need its switches elsewhere, so each schedule that is simpler by one and deviates at a place that the
-failing run passed is tried, those with the fewest switches first, which is iterative context bounding (Musuvathi &
-Qadeer, PLDI 2007) around a known failure. A schedule is only ever returned if it was seen to fail in the same way.
+Three steps, and again as long as they help. Removal: delta debugging (Zeller & Hildebrandt, Simplifying and Isolating
+Failure-Inducing Input, TSE 2002) over the deviations from the serial schedule. Rearrangement: threads that have no part
+in it are left out, and what the others do is put together, see `rearrange`. Local search: a schedule with one deviation
+less may need its switches elsewhere, so each schedule that is simpler by one and deviates at a place that the failing
+run passed is tried, those with the fewest switches first, which is iterative context bounding (Musuvathi & Qadeer,
+PLDI 2007) around a known failure. A schedule is only ever returned if it was seen to fail in the same way.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_racecheck.engine import real
+from pytest_racecheck.shrink.rearrange import schedule_of, stretches, with_stretches_moved, without_threads
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.schedule import Choice, Deviation, Schedule
@@ -26,11 +28,16 @@ D = TypeVar("D")
 
 @dataclass(frozen=True)
 class Candidate(Generic[D]):
-    """A schedule that was seen to fail, with what it costs and the choices that its run passed."""
+    """A schedule that was run: whether it failed in the same way, what it costs, and the choices that the run passed.
+
+    ``switches`` are all that the run had.
+    """
 
     schedule: tuple[D, ...]
     preemptions: int
     choices: tuple[Choice, ...] = ()
+    switches: tuple[D, ...] = ()
+    fails: bool = True
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -38,49 +45,50 @@ class Candidate(Generic[D]):
         return self.preemptions, len(self.schedule)
 
 
-#: Runs a schedule; what it returns failed in the same way, None did not.
-Try = Callable[[tuple[D, ...]], Candidate[D] | None]
+class Attempts(Generic[D]):
+    """Runs schedules by ``attempt``, each once, as long as there is time."""
+
+    def __init__(self, attempt: Callable[[tuple[D, ...]], Candidate[D]], seconds: float) -> None:
+        self._attempt = attempt
+        self._deadline = real.monotonic() + seconds
+        self._tried: dict[tuple[D, ...], Candidate[D]] = {}
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        return real.monotonic() >= self._deadline
+
+    def run(self, schedule: tuple[D, ...]) -> Candidate[D] | None:
+        """What came of it, if there is time or it has been run before."""
+        if schedule not in self._tried and not self.over:
+            self._tried[schedule] = self._attempt(schedule)
+        return self._tried.get(schedule)
+
+    def better(self, schedule: tuple[D, ...], best: Candidate[D]) -> Candidate[D] | None:
+        """What came of it, if it failed in the same way and costs less than ``best`` does."""
+        found = None if schedule in self._tried else self.run(schedule)
+        return found if found is not None and found.fails and found.cost < best.cost else None
 
 
-def minimise(first: Candidate[Deviation], attempt: Try[Deviation], seconds: float) -> Candidate[Deviation]:
-    """The simplest failing schedule found within ``seconds`` of real time, starting from ``first``."""
-    deadline = real.monotonic() + seconds
-    fails = _once_each(attempt, deadline)
+def minimise(first: Candidate[Deviation], attempts: Attempts[Deviation]) -> Candidate[Deviation]:
+    """The simplest failing schedule that is found in the time that ``attempts`` has, starting from ``first``."""
     best = first
-    while real.monotonic() < deadline:
-        simpler = _search_around(_remove(best, fails), fails, deadline)
+    while not attempts.over:
+        simpler = _search_around(_rearrange(remove(best, attempts), attempts), attempts)
         if simpler.cost >= best.cost:
             return simpler
         best = simpler
     return best
 
 
-def reduce(first: Candidate[D], attempt: Try[D], seconds: float) -> Candidate[D]:
-    """As `minimise`, by removal alone: for schedules that don't tell what other choices their runs had."""
-    return _remove(first, _once_each(attempt, real.monotonic() + seconds))
-
-
-def _once_each(attempt: Try[D], deadline: float) -> Try[D]:
-    tried: set[tuple[D, ...]] = set()
-
-    def fails(schedule: tuple[D, ...]) -> Candidate[D] | None:
-        if schedule in tried or real.monotonic() > deadline:
-            return None
-        tried.add(schedule)
-        return attempt(schedule)
-
-    return fails
-
-
-def _remove(best: Candidate[D], fails: Try[D]) -> Candidate[D]:
+def remove(best: Candidate[D], attempts: Attempts[D]) -> Candidate[D]:
     """Delta debugging: leaves out halves, quarters, ... and at last single deviations."""
     size = len(best.schedule)
     while size >= 1:
         start = 0
         while start < len(best.schedule):
-            shorter = best.schedule[:start] + best.schedule[start + size :]
-            simpler = fails(shorter)
-            if simpler is not None and simpler.cost < best.cost:
+            simpler = attempts.better(best.schedule[:start] + best.schedule[start + size :], best)
+            if simpler is not None:
                 best = simpler
                 size = min(size, len(best.schedule)) or 1
                 start = 0
@@ -90,13 +98,49 @@ def _remove(best: Candidate[D], fails: Try[D]) -> Candidate[D]:
     return best
 
 
-def _search_around(best: Candidate[Deviation], fails: Try[Deviation], deadline: float) -> Candidate[Deviation]:
+def _rearrange(best: Candidate[Deviation], attempts: Attempts[Deviation]) -> Candidate[Deviation]:
+    """As long as something can be moved so that it costs less."""
+    for rearranged in (_without_threads, _with_stretches_moved, _with_one_put_off):
+        tried = None
+        while tried is not best:
+            tried = best
+            for schedule in rearranged(best, attempts):
+                simpler = attempts.better(schedule, best)
+                if simpler is not None:
+                    best = remove(simpler, attempts)
+                    break
+    return best
+
+
+def _without_threads(best: Candidate[Deviation], _: Attempts[Deviation]) -> Iterator[Schedule]:
+    return map(schedule_of, without_threads(stretches(best.switches)))
+
+
+def _with_stretches_moved(best: Candidate[Deviation], _: Attempts[Deviation]) -> Iterator[Schedule]:
+    return map(schedule_of, with_stretches_moved(stretches(best.switches)))
+
+
+def _with_one_put_off(best: Candidate[Deviation], attempts: Attempts[Deviation]) -> Iterator[Schedule]:
+    """With each switch made when its thread has to wait for the first time after that, which is no preemption.
+
+    When that is, only a run without the switch can tell.
+    """
+    for index, (path, ops, target) in enumerate(best.schedule):
+        before, after = best.schedule[:index], best.schedule[index + 1 :]
+        without = attempts.run((*before, *after))
+        for waiting, when, can_go_on, _ in without.choices if without is not None else ():
+            if waiting == path and when > ops and not can_go_on:
+                yield (*before, (path, when, target), *after)
+                break
+
+
+def _search_around(best: Candidate[Deviation], attempts: Attempts[Deviation]) -> Candidate[Deviation]:
     """Schedules that cost less and deviate only where the failing run had a choice."""
     for schedule in _simpler(best):
-        if real.monotonic() > deadline:
+        if attempts.over:
             break
-        found = fails(schedule)
-        if found is not None and found.cost < best.cost:
+        found = attempts.better(schedule, best)
+        if found is not None:
             return found
     return best
 

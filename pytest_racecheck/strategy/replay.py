@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.recorder import Recording
-    from pytest_racecheck.engine.schedule import Choice, Mark, MarkedDeviation, Schedule
+    from pytest_racecheck.engine.schedule import Choice, Deviation, Mark, MarkedDeviation, Schedule
     from pytest_racecheck.engine.thread import ControlledThread, Ready
 
 
@@ -72,15 +72,26 @@ class LateReplay(Replay):
 
 
 class Tracking(Replay):
-    """A replay that notes the choices it passed: where, whether staying was possible, and who else could go on."""
+    """A replay that notes the choices it passed: where, whether staying was possible, and who else could go on.
+
+    ``switches`` are those it saw, chosen or not.
+    """
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__(schedule)
         self.choices: list[Choice] = []
+        self.switches: list[Deviation] = []
+        self._running: ControlledThread | None = None
 
     def choose(self, ready: Ready, last: ControlledThread, can_go_on: bool) -> ControlledThread:
         """As any replay."""
         chosen = super().choose(ready, last, can_go_on)
+        running = self._running
+        if running is not None and running is not last:  # where only one could go on, there was no choice
+            self.switches.append((running.path, running.ops, last.path))
+        if chosen is not last:
+            self.switches.append((last.path, last.ops, chosen.path))
+        self._running = chosen
         others = tuple(sorted(thread.path for thread in ready if thread is not last))
         self.choices.append((last.path, last.ops, can_go_on, others))
         return chosen
