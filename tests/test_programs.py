@@ -34,7 +34,7 @@ def verdicts(pytester: pytest.Pytester, programs: list[Path], interleavings: int
     report = pytester.path / "report.json"
     pytester.runpytest_inprocess(
         *("-p", "racecheck", "--import-mode=importlib", "--tb=no", "-o", "python_files=*.py"),
-        *(f"--interleavings={interleavings}", f"--racecheck-json={report}", *options),
+        *(f"--interleavings={interleavings}", f"--racecheck-json={report}", "-o", "racecheck_shrink=0.1", *options),
     )
     found = {}
     for test in json.loads(report.read_text())["tests"]:
