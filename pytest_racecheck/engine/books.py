@@ -8,6 +8,7 @@ from pytest_racecheck.engine import real
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.run import Run
+    from pytest_racecheck.engine.survivors import Survivor
     from pytest_racecheck.strategy.exhaustive import Exhaustive
 
 
@@ -33,6 +34,8 @@ class Search:
         self.last: Run
         #: The last run showed that more operations are scheduling points than were known before.
         self.learnt = False
+        #: What the first run wrote, and no other did: so they all found done what may have been raced for.
+        self.survivors: list[Survivor] = []
         #: The search that ran every class of interleavings.
         self.proof: Exhaustive | None = None
         self._known = -1
@@ -61,7 +64,7 @@ class Search:
 
     def is_proof(self) -> bool:
         """Whether every inequivalent interleaving was run, and all of what they do is modelled."""
-        return self.proof is not None and not (self.proof.gaps or self.cut or self.uncontrolled)
+        return self.proof is not None and not (self.proof.gaps or self.cut or self.uncontrolled or self.survivors)
 
     def stop(self) -> None:
         """The search is over; replays and reports don't count."""

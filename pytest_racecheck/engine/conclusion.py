@@ -150,7 +150,7 @@ class Conclusion:
     # ------------------------------------------------------------------ what else is to be said
 
     def _warnings(self) -> list[str]:
-        return [*self._vain(), *self.findings.warnings(self.search.is_proof())]
+        return [*self._vain(), *self._surviving(), *self.findings.warnings(self.search.is_proof())]
 
     def _vain(self) -> list[str]:
         search = self.search
@@ -161,6 +161,15 @@ class Conclusion:
         if search.is_proof() and len(search.traces) <= 1:
             return ["has one interleaving only: its threads touch nothing in common, or never run at the same time"]
         return []
+
+    def _surviving(self) -> list[str]:
+        raced = [str(each) for each in self.search.survivors if each.many and each.is_read]
+        if not raced:
+            return []
+        names = ", ".join(raced[:_SURVIVORS])
+        more = f" and {len(raced) - _SURVIVORS} more (-v)" if len(raced) > _SURVIVORS else ""
+        why = "that outlives it, so all others found it done, and no race for it could show"
+        return [f"writes {names}{more} in interleaving 0 only: {why}; put it back in a function-scoped fixture"]
 
     def _notes(self) -> list[str]:
         search, notes = self.search, list(self.stress_notes or ())
@@ -175,6 +184,7 @@ class Conclusion:
             )
         if search.proof is not None:
             notes += [f"all interleavings were run, but this is no proof: {gap}" for gap in sorted(search.proof.gaps)]
+        notes += [f"no proof: only interleaving 0 writes {each}, which outlives it" for each in search.survivors]
         if search.uncontrolled:
             notes.append("only partly controlled: threads waited for " + ", ".join(sorted(search.uncontrolled)))
         following = self.following
@@ -186,6 +196,9 @@ class Conclusion:
             )
         return notes
 
+
+#: So many places that outlive an interleaving are named in a warning.
+_SURVIVORS: Final = 3
 
 #: Why a failure may not show again.
 _SURVIVES: Final = (

@@ -144,6 +144,8 @@ class Explorer:
         elif run.failed and self._token is None and not self._settings.unasked:
             run = self._record_serial(search, run)
         if not run.failed and self._stress_notes is None:
+            run = self._look_for_survivors(search, run)
+        if not run.failed and self._stress_notes is None:
             run = self._look_beside(search, run)
         search.stop()
         with self.suspended():
@@ -255,6 +257,17 @@ class Explorer:
             return False
         search.proof = exhaustive
         return search.is_proof() or to_prove
+
+    def _look_for_survivors(self, search: Search, run: Run) -> Run:
+        """Runs the serial schedule once more if something seems to be left of the first run, to be sure of it."""
+        if self._token is not None or not self._runner.survivors():
+            return run
+        run = self._once_more()
+        search.survivors = self._runner.survivors()
+        if run.failed:
+            search.stop()
+            search.survives, search.reproduced = True, (0, 1)
+        return run
 
     def _look_beside(self, search: Search, run: Run) -> Run:
         """The test's own checks pass. Fails it all the same if a detector found what it is to fail on."""

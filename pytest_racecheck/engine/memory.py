@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current
 from pytest_racecheck.engine.operation import UNKNOWN
+from pytest_racecheck.engine.survivors import Survivors
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.operation import Access
+    from pytest_racecheck.engine.survivors import Survivor
     from pytest_racecheck.engine.thread import ControlledThread
 
 
@@ -113,6 +115,8 @@ class Memory:
         self.observer: Observer | None = None
         #: Every access is a scheduling point, whether it is known to matter or not: for following a token.
         self.every_access = False
+        self._begun = False
+        self._survivors = Survivors()
 
     @property
     def shared_accesses(self) -> int:
@@ -121,7 +125,17 @@ class Memory:
 
     def begin_run(self) -> None:
         """A new run: other objects, other locations."""
+        if self._begun and self._survivors.looks:
+            self._survivors.over(self._locations)
+        self._begun = True
         self._locations = {}
+
+    def survivors(self) -> list[Survivor]:
+        """What the first run wrote, and none of those since, up to the one that has just ended."""
+        if self._begun and self._survivors.looks:
+            self._survivors.over(self._locations)
+        self._begun = False  # it counts once
+        return self._survivors.found()
 
     def close(self) -> None:
         """Forgets everything that the item's runs showed."""
@@ -129,6 +143,7 @@ class Memory:
             access.shared = False
         self._flagged.clear()
         self._locations = {}
+        self._survivors = Survivors()
         self._unknown_names.clear()
 
     def switch_opportunity(self) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.baton import Baton
     from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.recorder import Recording
+    from pytest_racecheck.engine.survivors import Survivor
     from pytest_racecheck.engine.thread import ControlledThread
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.strategy.base import Strategy
@@ -306,6 +307,10 @@ class Runner:
             scheduler.drain()
             if scheduler.stuck is None:
                 self._watcher.torn_down(scheduler)
+
+    def survivors(self) -> list[Survivor]:
+        """What the first run wrote, which outlives it, and none of those since did. To be asked between runs."""
+        return self._memory.survivors()
 
     def may_leak(self) -> bool:
         """Whether the run, which was watched, has threads that are alive or locks that are held now."""
