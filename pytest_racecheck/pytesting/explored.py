@@ -17,7 +17,7 @@ from pytest_racecheck.engine.errors import DeadlockFailure, InterleavingFailure,
 from pytest_racecheck.engine.explorer import Explorer
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.instrument import InstrumentationError
-from pytest_racecheck.pytesting import private
+from pytest_racecheck.pytesting import private, soft
 from pytest_racecheck.pytesting.fixture import API_KEY
 from pytest_racecheck.pytesting.hygiene import Hygiene
 from pytest_racecheck.pytesting.output import Output, shown_once
@@ -215,6 +215,7 @@ class ExploredItem:
     def _body(self) -> None:
         __tracebackhide__ = True
         self.subtests.begin()
+        soft.begin()
         if self._case is not None:
             self._case()
         elif self._settings.threads is not None:
@@ -222,6 +223,7 @@ class ExploredItem:
         else:
             self._runtest()
         self.subtests.end()
+        soft.end()
 
     def _body_in_threads(self, threads: int) -> None:
         __tracebackhide__ = True
@@ -241,7 +243,7 @@ class ExploredItem:
             excinfo = pytest.ExceptionInfo.from_exception(failure.__cause__)
         elif isinstance(failure, DeadlockFailure):  # the rest of its text is in racecheck's section
             return private.text_as_failure(self.item, failure, _with_notes(failure, str(failure).partition("\n")[0]))
-        elif isinstance(failure, InterleavingFailure):
+        elif isinstance(failure, InterleavingFailure | soft.FailedChecksError):
             return private.text_as_failure(self.item, failure, _with_notes(failure, str(failure)))
         return self._repr_failure(excinfo, **how)
 
