@@ -20,7 +20,7 @@ from pytest_racecheck.engine.run import Run
 from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.standstill import explain, find_ring
 from pytest_racecheck.engine.watchdog import WATCHDOG
-from pytest_racecheck.instrument import replaced
+from pytest_racecheck.instrument import unseen
 from pytest_racecheck.instrument.audit import Audit
 from pytest_racecheck.primitives import late
 from pytest_racecheck.primitives import origin as lock_origin
@@ -126,7 +126,7 @@ class Runner:
             self._model = model
             self._memory.gil = model == "gil"
             self._audited = False
-            replaced.forget()
+            unseen.forget()
             self._audit.gaps.clear()  # a run that failed calls what makes its message
             self._instrumentation.close()
             self._open_instrumentation()
@@ -247,7 +247,7 @@ class Runner:
             known=self._memory.shared_accesses + lock_origin.Origin.learnt,
             uncontrolled=tuple(sorted(scheduler.external.places)),
             taken=scheduler.external.taken,
-            gaps=(*self._audit.gaps, *replaced.gaps()),
+            gaps=(*self._audit.gaps, *unseen.gaps()),
             recording=self._recording,
         )
 
@@ -355,7 +355,7 @@ class Runner:
             self._instrumentation.close()
             self._instrumentation = None
         self._memory.close()
-        replaced.forget()
+        unseen.forget()
         lock_origin.forget()
         FILE_SYSTEM.forget()
         late.close_all()

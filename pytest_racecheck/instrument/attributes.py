@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import _thread
 import functools
+import threading
 import types
 import weakref
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pytest_racecheck.engine.operation import UNKNOWN
+from pytest_racecheck.instrument.scope import in_library
 
 # How an attribute resolves. Plain integers: they are compared at every access.
 NOTHING: Final = 0  #: no memory that threads share
@@ -25,6 +28,7 @@ CACHED: Final = 6  #: cached_property and its like: computed once, then in the o
 OPAQUE: Final = 7  #: __getattribute__ in Python: the location is known, its value is not
 METHOD: Final = 8  #: a function of the class; nothing to read, but writing it hides the function
 CODE: Final = 9  #: a property or another descriptor that runs Python code
+LIBRARY: Final = 10  #: what code of the standard library, which nobody watches, keeps in its objects, or a proxy
 
 MISSING: Final = object()
 
@@ -71,6 +75,11 @@ _CONSTANTS: Final = (types.FunctionType, types.BuiltinFunctionType, types.Module
 
 #: Objects whose attributes are different in each thread, or that stand for a lookup.
 _PRIVATE: Final = (_thread._local, super)
+
+_PROXIES: Final = (weakref.ProxyType, weakref.CallableProxyType)
+
+#: What their methods do to their own attributes matters to nobody, or is told by other operations.
+_MODELLED: Final = frozenset({threading.Thread, threading.Timer, threading.Event, threading.Barrier})
 
 _kinds: dict[int, dict[str, int]] = {}
 _watched: dict[int, weakref.ref[type]] = {}
@@ -139,7 +148,31 @@ def _classify(cls: type, name: str) -> int:
     dictionary = find(cls, "__dict__")[0]
     if dictionary is not MISSING and type(dictionary) not in _DICTIONARY:
         return OPAQUE
-    return _classify_value(find(cls, name)[0])
+    if issubclass(cls, _PROXIES):
+        return LIBRARY
+    kind = _classify_value(find(cls, name)[0])
+    return LIBRARY if kind in (INSTANCE, CLASS) and _is_used_by_library(cls, name) else kind
+
+
+def _is_used_by_library(cls: type, name: str) -> bool:
+    """Whether a class of the standard library, from which ``cls`` inherits, does something with this attribute."""
+    return any(
+        in_library(function.__code__.co_filename) and name in function.__code__.co_names
+        for base in mro_of(cls)
+        if not one_of(base, _MODELLED)
+        for key, member in names_of_class(base).items()
+        if key != "__init__"
+        for function in _functions_in(member)
+    )
+
+
+def _functions_in(member: object) -> Iterator[types.FunctionType]:
+    parts: tuple[object, ...] = (member,)
+    if type(member) is property:
+        parts = member.fget, member.fset
+    elif type(member) in (classmethod, staticmethod):
+        parts = (member.__func__,)  # type: ignore[attr-defined]
+    return (part for part in parts if type(part) is types.FunctionType)
 
 
 def _classify_value(found: object) -> int:
@@ -149,7 +182,9 @@ def _classify_value(found: object) -> int:
     if one_of(cls, _FUNCTIONS):
         return METHOD
     if cls is property:
-        return CODE
+        setter = found.fset  # type: ignore[attr-defined]
+        # Those of the standard library, like ``Thread.name``, are variables for all who use them.
+        return OPAQUE if type(setter) is types.FunctionType and in_library(setter.__code__.co_filename) else CODE
     if cls is types.MemberDescriptorType:
         owner = found.__objclass__  # type: ignore[attr-defined]
         return SLOT if _flags(owner) & _HEAP_TYPE else NOTHING
@@ -232,7 +267,9 @@ def value_of(obj: object, name: str) -> object:
     """The value of ``obj.name``, UNKNOWN where finding it could run code of the user."""
     cls = type(obj)
     kind = kind_of(cls, name)
-    if kind in (INSTANCE, CLASS, CACHED, METHOD):
+    if kind in (INSTANCE, CLASS, CACHED, METHOD, LIBRARY):
+        if kind == LIBRARY and issubclass(cls, _PROXIES):
+            return UNKNOWN
         dictionary = own(obj)
         if dictionary is not None and name in dictionary:
             return dictionary[name]

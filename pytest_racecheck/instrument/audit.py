@@ -9,6 +9,7 @@ nothing else.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import copy
 import functools
 import itertools
@@ -20,9 +21,10 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument.attributes import find, one_of
 from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
-from pytest_racecheck.instrument.containers import container_of
+from pytest_racecheck.instrument.containers import container_of, holds_containers
 from pytest_racecheck.instrument.effects import EFFECTS, VIEWS, effect_of
 from pytest_racecheck.instrument.registry import wanted
 from pytest_racecheck.instrument.scope import by_runner
@@ -43,7 +45,14 @@ _TRUSTED: Final = frozenset(
 )
 
 #: They look at all threads, controlled or not. So is all of `weakref`: when an object goes is no operation of anyone.
-_UNTRUSTED: Final = frozenset({threading.enumerate.__code__, threading.active_count.__code__})
+#: And these look at what threads share, past what tells of that.
+_UNTRUSTED: Final = frozenset(
+    function.__code__
+    for function in (
+        *(threading.enumerate, threading.active_count, os.getenv, os.getenvb, os.get_exec_path),
+        *(os.path.expandvars, os.path.expanduser, contextlib.closing.__exit__),
+    )
+)
 
 #: Functions in C that touch nothing which could be shared, or what is told elsewhere.
 _HARMLESS: Final = frozenset(
@@ -53,6 +62,8 @@ _HARMLESS: Final = frozenset(
         *ATTRIBUTE_NAMES,
     }
 )
+#: What in those does look at what it is given.
+_EATERS: Final = frozenset({"reduce", "fsum", "prod", "dist", "sumprod", "proxy"})
 _HARMLESS_MODULES: Final = frozenset({"_thread", "math", "cmath", "time", "_abc", "_weakref", "_imp", "_functools"})
 _HARMLESS_SYS: Final = frozenset({"_getframe", "exc_info", "getrefcount", "getsizeof", "intern", "getrecursionlimit"})
 _IN_C: Final = (
@@ -62,8 +73,13 @@ _IN_C: Final = (
     types.MethodWrapperType,
     types.ClassMethodDescriptorType,
 )
-#: Methods of strings that look at what is in their argument.
-_JOINING: Final = frozenset({"join", "format_map"})
+#: Methods of what never changes that look at what is in their arguments.
+_JOINING: Final = frozenset(
+    {
+        *("join", "format", "format_map", "translate", "maketrans", "fromkeys", "from_bytes"),
+        *("union", "intersection", "difference", "symmetric_difference", "isdisjoint", "issubset", "issuperset"),
+    }
+)
 
 _IN_PYTHON: Final = (types.FunctionType, staticmethod)
 
@@ -72,12 +88,25 @@ _TAKEN_APART_ELSEWHERE: Final[frozenset[type]] = frozenset(
     {enumerate, zip, reversed, itertools.islice, functools.partial, type, super}
 )
 
+#: What they look into is not their first argument, or not that alone.
+_TAKE_SEVERAL: Final[frozenset[type]] = frozenset(
+    {
+        *(itertools.chain, itertools.compress, itertools.dropwhile, itertools.filterfalse, itertools.product),
+        *(itertools.starmap, itertools.takewhile, itertools.zip_longest),
+    }
+)
+
 #: They look at what is in a container, and at what is in that.
 _DEEP: Final = frozenset(
-    map(id, (sum, sorted, min, max, any, all, str, repr, print, copy.deepcopy, vars(list)["sort"]))
+    map(
+        id,
+        (
+            *(sum, sorted, min, max, any, all, str, repr, print, copy.deepcopy),
+            *(vars(cls)[name] for cls in (list, deque) for name in ("index", "count", "remove")),
+            vars(list)["sort"],
+        ),
+    )
 )
-_PLAIN: Final = (list, tuple, set, frozenset, deque)
-_CONTAINERS: Final = (list, dict, set, deque, bytearray)
 _UNSEEN: Final = object()
 
 _IMMUTABLE: Final = (str, bytes, int, float, complex, bool, range, frozenset, type(None), BaseException)
@@ -91,6 +120,9 @@ class Audit:
         self._wanted: dict[CodeType, bool] = {}
         self._known: dict[object, bool] = {}
         self._stdout = sys.stdout
+        #: For interpreters that do not tell of all calls, nor what with: by the address of the frame, what it was about
+        #: to call, and with which first argument. Gone when that was told of.
+        self.expected: dict[int, tuple[object, object]] = {}
         self.gaps: set[str] = set()
 
     def is_wanted(self, code: CodeType) -> bool:
@@ -105,30 +137,57 @@ class Audit:
 
         ``first``: its first argument, where the interpreter tells.
         """
+        is_hidden = isinstance(function, functools.partial)
         if isinstance(function, functools.partial):
             function, is_told, first = function.func, False, _UNSEEN
         if isinstance(function, types.MethodType):
             function = function.__func__
+        elif isinstance(function, types.GenericAlias):  # ``Queue[int]()``
+            function = function.__origin__
         if _looks_inside(function, first):
             self._note(caller, line, f"{function.__name__} for what is in a container")  # type: ignore[attr-defined]
         elif isinstance(function, types.FunctionType):
             self.entered(caller, line, function.__code__)
         elif isinstance(function, _IN_C):
-            self._called_in_c(caller, line, function, is_told)
-        elif not isinstance(function, type):
-            # What calls for it is in Python, and seen, unless it is made in C, like what `lru_cache` makes.
-            call = find(type(function), "__call__")[0]
-            if not isinstance(call, types.FunctionType):
-                self._note(caller, line, f"an object of type {type(function).__qualname__}")
+            self._called_in_c(caller, line, function, is_told, is_hidden)
+        elif isinstance(function, type):
+            if is_hidden and effect_of(function) is not None:
+                self._note(caller, line, function.__qualname__)
+            self._made(caller, line, function)
+        else:
+            self._called_object(caller, line, function)
 
-    def _called_in_c(self, caller: CodeType, line: int, function: Any, is_told: bool) -> None:
+    def _made(self, caller: CodeType, line: int, cls: type) -> None:
+        """``caller`` makes an object of ``cls``, which may take code in Python."""
+        for owner, name in ((cls, "__new__"), (cls, "__init__"), (type(cls), "__call__")):
+            function = find(owner, name)[0]
+            function = function.__func__ if isinstance(function, staticmethod) else function
+            if isinstance(function, types.FunctionType):
+                self.entered(caller, line, function.__code__)
+
+    def _called_object(self, caller: CodeType, line: int, called: object) -> None:
+        # What calls for it is in Python, unless it is made in C, like what `lru_cache` makes.
+        call = find(type(called), "__call__")[0]
+        if isinstance(call, types.FunctionType):
+            self.entered(caller, line, call.__code__)
+        else:
+            self._note(caller, line, f"an object of type {type(called).__qualname__}")
+
+    def untold(self, caller: CodeType, line: int, function: object, first: object, *, is_told: bool) -> None:
+        """``caller`` has called ``function`` (UNKNOWN: something), of which the interpreter did not tell."""
+        if function is UNKNOWN:
+            self._note(caller, line, "something")
+        elif not isinstance(function, types.FunctionType | types.MethodType):
+            self.called(caller, line, function, first, is_told=is_told)
+
+    def _called_in_c(self, caller: CodeType, line: int, function: Any, is_told: bool, is_hidden: bool) -> None:
         known = self._known.get(function)
         if known is None:
             known = _is_known(function)
             if not isinstance(function, types.BuiltinMethodType):
                 self._known[function] = known  # hashes by address
         # What is called by another name than its own is not looked for where that happens.
-        if known and function.__name__ not in caller.co_names:
+        if known and (is_hidden or function.__name__ not in caller.co_names):
             known = not _is_attribute(function) and (is_told or not _has_effect(function))
         if not known or (function is print and self._is_output_seen(caller)):
             self._note(caller, line, function.__qualname__)
@@ -138,8 +197,10 @@ class Audit:
         names = [each for each in caller.co_consts if type(each) is tuple]  # of keyword arguments, among others
         return sys.stdout is not self._stdout or any("file" in each for each in names)
 
-    def entered(self, caller: CodeType, line: int, code: CodeType) -> None:
+    def entered(self, caller: CodeType, line: int, code: CodeType, first: object = _UNSEEN) -> None:
         """``caller``, which is instrumented, calls a function in Python."""
+        if code is copy.deepcopy.__code__ and holds_containers(first):
+            self._note(caller, line, code.co_qualname)
         known = self._known.get(code)
         if known is None:
             known = self._known[code] = self._is_trusted(code)
@@ -152,6 +213,8 @@ class Audit:
 
     def _is_trusted(self, code: CodeType) -> bool:
         file = code.co_filename
+        if code.co_qualname == "WeakSet.__init__.<locals>._remove":
+            return True  # nobody calls that: an object has gone
         if code in _UNTRUSTED or file == weakref.__file__ or "ExitStack." in code.co_qualname:
             return False
         if self.is_wanted(code):
@@ -171,21 +234,18 @@ def _looks_inside(function: object, first: object) -> bool:
     if function is map or function is filter:
         return not (first is None or type(first) in (types.FunctionType, type))
     if isinstance(function, type) and _is_made_in_c(function):
+        if one_of(function, _TAKE_SEVERAL):
+            return True
         if function.__module__ == "itertools" and find(type(first), "__next__")[1] >= 0:
             return True
-        return container_of(first) is not None and not one_of(function, _TAKEN_APART_ELSEWHERE)
+        return _is_container(first) and not one_of(function, _TAKEN_APART_ELSEWHERE)
     if id(function) not in _DEEP:
         return False
-    return _holds_containers(first)
+    return holds_containers(first)
 
 
-def _holds_containers(value: object, depth: int = 3) -> bool:
-    """Whether there is a container in ``value``, or in the tuples in it."""
-    items = list(dict.values(value)) if type(value) is dict else list(value) if type(value) in _PLAIN else []  # type: ignore[call-overload]
-    return any(
-        isinstance(item, _CONTAINERS) or (depth and type(item) is tuple and _holds_containers(item, depth - 1))
-        for item in items
-    )
+def _is_container(value: object) -> bool:
+    return container_of(value) is not None
 
 
 def _is_made_in_c(cls: type) -> bool:
@@ -217,10 +277,12 @@ def _is_effect(code: CodeType) -> bool:
 
 def _is_known(function: Any) -> bool:
     """Whether what a function in C does is modelled or can't matter."""
+    if function.__name__ == "__init__" and getattr(function, "__objclass__", None) is object:
+        return True
     receiver = getattr(function, "__self__", None)
     module = getattr(function, "__module__", None)
     if receiver is None or isinstance(receiver, types.ModuleType):
-        if effect_of(function) is not None or (module in _HARMLESS_MODULES and function is not functools.reduce):
+        if effect_of(function) is not None or (module in _HARMLESS_MODULES and function.__name__ not in _EATERS):
             return True
         owner = getattr(function, "__objclass__", None)
         if owner is not None:  # a method of a type, called with the receiver in front
@@ -230,7 +292,7 @@ def _is_known(function: Any) -> bool:
             return function.__name__ in _HARMLESS
         return module == "sys" and function.__name__ in _HARMLESS_SYS
     if isinstance(receiver, type):
-        return function.__name__ in ("__new__", "fromkeys", "from_bytes", "fromhex", "maketrans", "__subclasshook__")
+        return function.__name__ in ("__new__", "fromhex", "__subclasshook__")
     if isinstance(receiver, _IMMUTABLE):
         return function.__name__ not in _JOINING
     name = function.__name__

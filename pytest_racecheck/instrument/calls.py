@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine.operation import UNKNOWN, Access
-from pytest_racecheck.instrument import handlers, windows
+from pytest_racecheck.instrument import handlers, unseen, whole_handlers, windows
 from pytest_racecheck.instrument.attributes import find, mro_of, names_of_class, own, value_of
 from pytest_racecheck.instrument.containers import KEYED, container_of, containers_of, is_iterator, items_of, plain_key
 from pytest_racecheck.instrument.effects import EFFECTS, TELLING_METHODS, effect_of
@@ -88,6 +88,7 @@ def call(site: CallSite) -> CallHandler:
     known = site.known
 
     def handler(frame: FrameType, function: object, first: object, listener: Listener) -> None:
+        method = False
         if type(function) is types.MethodDescriptorType:
             effect = EFFECTS.get(function)
             if effect is not None and effect.is_plain and site.function is None:
@@ -95,10 +96,13 @@ def call(site: CallSite) -> CallHandler:
                 listener(known.get(effect) or site.access_for(effect), first, None, None)
                 return
         else:
+            method = type(function) is types.MethodType
             function, first = _unbound(function, first)
         effect = effect_of(function)
         if effect is not None:
-            _tell(site, effect, frame, first, listener)
+            if effect.only is not None and type(first) is not effect.only:
+                return
+            _tell(site, effect, frame, first, listener, method=method)
         elif type(function) in _DESCRIPTORS or type(function) is types.BuiltinFunctionType:
             kind = _ATTRIBUTES.get(function)
             if kind is not None:
@@ -129,14 +133,15 @@ def _descriptor(cls: type, name: str) -> object:
     return None
 
 
-def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, listener: Listener) -> None:
+def _tell(site: CallSite, effect: Effect, frame: FrameType, first: object, listener: Listener, *, method: bool) -> None:
+    """``method``: of an object that is not what it is about, like the generator behind ``random.choice``."""
     if effect.name == "iter" and effect.argument is not None:
         arguments = range(max(effect.argument, 1), len(site.arguments))
         more = (site.argument(number, frame, frame.f_locals) for number in arguments)
-        handlers.iterate(site.access_for(effect), more if effect.argument else (first, *more), listener)
+        whole_handlers.iterate(site.access_for(effect), more if effect.argument else (first, *more), listener)
         return
     if effect.argument is not None:
-        if effect.argument:
+        if effect.argument or method:
             first = site.argument(effect.argument, frame, frame.f_locals)
         if effect.name == "next":
             if is_iterator(first):
@@ -185,6 +190,7 @@ def _attribute(
 ) -> None:
     name = site.argument(1 if function or site.unbound else 0, frame, frame.f_locals)
     if type(name) is not str:
+        unseen.note(site.access(kind, "an attribute", False), "uses an attribute whose name can't be told beforehand")
         return
     access = site.access(kind, name, False)
     if kind == "write":
@@ -200,29 +206,37 @@ def traced_call(site: CallSite, handler: CallHandler, function: Getter | None, n
     """
 
     def traced(frame: FrameType, listener: Listener) -> None:
-        variables = frame.f_locals
-        if function is not None:
-            handler(frame, function(frame, variables), site.argument(0, frame, variables), listener)
+        called, first = look_up(frame, site, function, name, receiver)
+        if called is not UNKNOWN:
+            handler(frame, called, first, listener)
             return
-        owner = receiver(frame, variables)
-        if owner is UNKNOWN:
-            effect = TELLING_METHODS.get(name)
-            if effect is not None:
-                listener(site.access(effect.kind, effect.name, True), UNKNOWN, None, None)
-        elif type(owner) is _Super:
-            handler(frame, owner.find(name), owner.receiver, listener)
-        elif isinstance(owner, type):
-            handler(frame, find(owner, name)[0], site.argument(0, frame, variables), listener)
-        elif type(owner) is types.ModuleType:
-            handler(frame, value_of(owner, name), site.argument(0, frame, variables), listener)
-        else:
-            names = own(owner) if type(owner) not in EFFECTS else None
-            if names is not None and name in names:
-                handler(frame, names[name], site.argument(0, frame, variables), listener)
-            else:
-                handler(frame, find(type(owner), name)[0], owner, listener)
+        effect = TELLING_METHODS.get(name)
+        if effect is not None:
+            listener(site.access(effect.kind, effect.name, True), UNKNOWN, None, None)
 
     return traced
+
+
+def look_up(
+    frame: FrameType, site: CallSite, function: Getter | None, name: str, receiver: Getter
+) -> tuple[object, object]:
+    """What a call with these expressions calls, UNKNOWN if that can't be told, and its first argument."""
+    variables = frame.f_locals
+    if function is not None:
+        return function(frame, variables), site.argument(0, frame, variables)
+    owner = receiver(frame, variables) if name else UNKNOWN
+    if owner is UNKNOWN:
+        return UNKNOWN, UNKNOWN
+    if type(owner) is _Super:
+        return owner.find(name), owner.receiver
+    if isinstance(owner, type):
+        return find(owner, name)[0], site.argument(0, frame, variables)
+    if type(owner) is types.ModuleType:
+        return value_of(owner, name), site.argument(0, frame, variables)
+    names = own(owner) if type(owner) not in EFFECTS else None
+    if names is not None and name in names:
+        return names[name], site.argument(0, frame, variables)
+    return find(type(owner), name)[0], owner
 
 
 class _Super:

@@ -7,6 +7,7 @@ import gc
 import itertools
 import os
 import types
+import weakref
 from collections import ChainMap, OrderedDict, UserDict, UserList, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
@@ -17,27 +18,43 @@ from pytest_racecheck.instrument.attributes import find, kinds, mro_of, one_of, 
 _MUTABLE: Final = (list, dict, set, deque, bytearray, array.array)
 _WATCHED: Final = (dict, set, deque)
 _IN_C: Final = (types.WrapperDescriptorType, types.MethodDescriptorType)
+_PLAIN_CONTAINERS: Final[frozenset[type]] = frozenset({list, set, frozenset, deque})
 _LISTLIKE: Final = (list, deque, bytearray, array.array)
-_IMMUTABLE: Final = (str, bytes, tuple, range, frozenset, int, float, types.MappingProxyType, type)
+_IMMUTABLE: Final = (str, bytes, tuple, range, frozenset, int, float, type)
+_VIEWS: Final = (types.MappingProxyType, memoryview)
+#: Their items are those of another object.
+STAND_FOR_OTHERS: Final[frozenset[type]] = frozenset({*_VIEWS, weakref.ProxyType, weakref.CallableProxyType})
 #: Containers in Python, in code that is not instrumented: what one of their methods does counts as one step.
 _IN_LIBRARY: Final[tuple[type, ...]] = (UserDict, UserList, ChainMap, type(os.environ))
+
+
+#: They take one item at a time of what they are given. `batched` is new in 3.12.
+_FROM_ITERTOOLS: Final = frozenset(
+    vars(itertools)[name]
+    for name in (
+        *("accumulate", "batched", "chain", "compress", "cycle", "dropwhile", "filterfalse", "groupby", "islice"),
+        *("pairwise", "starmap", "takewhile", "zip_longest"),
+    )
+    if name in vars(itertools)
+)
 
 
 def _looked_through() -> frozenset[type]:
     dictionaries: tuple[dict[int, int], ...] = ({}, OrderedDict())
     views: list[Any] = [view for made in dictionaries for view in (made.keys(), made.values(), made.items())]
-    sequences: list[Any] = [[], deque(), bytearray(), array.array("b")]
+    sequences: list[Any] = [[], (), deque(), bytearray(), array.array("b")]
     found = {type(view) for view in views}
     found |= {type(iter(made)) for made in (*views, *dictionaries, *sequences, set())}
     found |= {type(reversed(made)) for made in (*views, *dictionaries, *sequences)}
-    return frozenset(found | {enumerate, zip, map, filter, itertools.chain, itertools.islice})
+    found |= {enumerate, zip, map, filter, *_VIEWS}
+    return frozenset(found | _FROM_ITERTOOLS)
 
 
 #: Iterators and views of containers, and what passes on the items of others.
 _LOOKS_INTO: Final = _looked_through()
 _ITERATORS: Final[frozenset[type]] = frozenset(
     {cls for cls in _LOOKS_INTO if hasattr(cls, "__next__")}
-    | {types.GeneratorType, itertools.count, itertools.cycle, itertools.chain, itertools.islice, type(iter(range(0)))}
+    | {types.GeneratorType, itertools.count, type(iter(range(0)))}
 )
 
 # What the type of an object means here, remembered by type next to how its attributes resolve.
@@ -65,7 +82,7 @@ def _items(cls: type, method: str) -> int:
     function, index = find(cls, method)
     if index >= 0 and mro_of(cls)[index] in _IN_LIBRARY:
         return KEYED if issubclass(cls, Mapping) else WHOLE
-    if issubclass(cls, _IMMUTABLE) or type(function) not in _IN_C:
+    if issubclass(cls, (*_IMMUTABLE, *STAND_FOR_OTHERS)) or type(function) not in _IN_C:
         return NO_ITEMS
     if issubclass(cls, defaultdict) and method == "__getitem__":
         return DEFAULTING
@@ -94,12 +111,43 @@ def containers_of(obj: object) -> Iterator[object]:
 
 def _inside(obj: object, depth: int) -> Iterator[object]:
     cls = type(obj)
-    for part in gc.get_referents(obj) if depth else ():
+    for part in _parts(obj) if depth else ():
         for inner in part if type(part) is tuple else (part,):
             if one_of(type(inner), _LOOKS_INTO):
                 yield from _inside(inner, depth - 1)
             elif inner is not cls and container_of(inner) is not None:
                 yield inner
+
+
+def _parts(obj: Any) -> list[object]:
+    if type(obj) is not memoryview:
+        return gc.get_referents(obj)
+    try:
+        return [obj.obj]
+    except ValueError:  # it was released
+        return []
+
+
+def holds_containers(value: object, most: int | None = None, depth: int = 3) -> bool:
+    """Whether there is a container in ``value``, or in the tuples in it, among the first ``most`` of its items."""
+    cls = type(value)
+    if cls is types.SimpleNamespace:
+        return True
+    items: Any = value
+    if cls is dict:
+        items = dict.values(items)
+    elif issubclass(cls, tuple):
+        items = tuple.__iter__(items)
+    elif not one_of(cls, _PLAIN_CONTAINERS):
+        return False
+    try:
+        return any(
+            issubclass(type(item), _MUTABLE)
+            or (depth and issubclass(type(item), tuple) and holds_containers(item, most, depth - 1))
+            for item in itertools.islice(items, most)
+        )
+    except RuntimeError:  # a thread that is not controlled changes it
+        return True
 
 
 def notices_changes(owner: object) -> bool:

@@ -8,6 +8,7 @@ import copy
 import heapq
 import io
 import itertools
+import os
 import random
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -41,9 +42,11 @@ class Effect:
     ``argument`` tells which argument the container is, when it isn't the object whose method is called.
     """
 
-    __slots__ = ("argument", "consumes", "is_plain", "key", "kind", "name")
+    __slots__ = ("argument", "consumes", "is_plain", "key", "kind", "name", "only")
 
     def __init__(self, kind: AccessKind, name: str, key: int | None = None, argument: int | None = None) -> None:
+        #: The type of the one object with which it has this effect; with others, what it does is told by their code.
+        self.only: type | None = None
         self.kind: Final = kind
         self.name: Final = name
         self.key: Final = key
@@ -101,6 +104,8 @@ _BYTES: Final = {
 _STREAM: Final = {"update": "write read readline readlines writelines seek truncate", "read": "getvalue tell"}
 _ITERATOR: Final = {"update": " ".join(sorted(_RESUMING))}
 
+_ENVIRONMENT: Final[dict[AccessKind, str]] = {"update": "pop popitem update setdefault clear", "read": "get copy"}
+
 _TABLES: Final[list[tuple[type, dict[str, str]]]] = [
     (list, _LIST),
     (dict, _DICT),
@@ -154,6 +159,17 @@ def _effects() -> dict[object, Effect]:
         table[vars(Counter)[name]] = Effect("update", name)
     for name in ("most_common", "elements", "total", "copy"):
         table[vars(Counter)[name]] = Effect("read", name)
+    return table | _of_the_environment()
+
+
+def _of_the_environment() -> dict[object, Effect]:
+    """Methods of ``os.environ``, some of which are those of every mapping that is written in Python."""
+    table = {}
+    for kind, names in _ENVIRONMENT.items():
+        for name in names.split():
+            function = getattr(type(os.environ), name)
+            table[function] = Effect(kind, name)
+            table[function].only = type(os.environ)
     return table
 
 

@@ -7,17 +7,18 @@ the frame of the user: they are kept flat, never raise, and run no code of the u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck.engine.operation import UNKNOWN, Access
-from pytest_racecheck.instrument import attributes, replaced, windows
+from pytest_racecheck.instrument import attributes, unseen, windows
 from pytest_racecheck.instrument.attributes import (
     CACHED,
     CLASS,
     CODE,
     INSTANCE,
+    LIBRARY,
     METHOD,
     MODULE,
     NOTHING,
@@ -29,12 +30,11 @@ from pytest_racecheck.instrument.containers import (
     DEFAULTING,
     KEYED,
     NO_ITEMS,
+    STAND_FOR_OTHERS,
     container_of,
     default_factory,
     has_item,
-    is_iterator,
     items_of,
-    notices_changes,
     plain_key,
 )
 
@@ -105,10 +105,8 @@ def _read(access: Access, update: Access, owner: object, name: str, kind: int, l
     if kind in _IN_DICT:
         listener(access, owner, name, None)
         return kind == OPAQUE
-    if kind == CLASS:
-        dictionary = attributes.own(owner)
-        hidden = dictionary is not None and name in dictionary
-        listener(access, owner, name, None if hidden else attributes.holder(type(owner), name))
+    if kind in (CLASS, LIBRARY):
+        _read_object_or_class(access, owner, name, kind, listener)
     elif kind == MODULE:
         dictionary = attributes.own(owner)
         if dictionary is not None and not attributes.is_constant(dictionary.get(name)):
@@ -129,6 +127,14 @@ def _read(access: Access, update: Access, owner: object, name: str, kind: int, l
     return kind == CODE
 
 
+def _read_object_or_class(access: Access, owner: object, name: str, kind: int, listener: Listener) -> None:
+    if kind == LIBRARY:
+        unseen.note(access, f"uses {name} of an object that code which racecheck does not watch changes as well")
+    dictionary = attributes.own(owner)
+    hidden = dictionary is not None and name in dictionary
+    listener(access, owner, name, None if hidden else attributes.holder(type(owner), name))
+
+
 def write_attribute(access: Access, receiver: Getter | None, name: str) -> Handler:
     """``<receiver>.name`` is assigned or deleted."""
 
@@ -142,15 +148,27 @@ def write_attribute(access: Access, receiver: Getter | None, name: str) -> Handl
     return handler
 
 
+def replaces(access: Access, name: str) -> Handler:
+    """Special name ``name`` of an object is assigned or deleted, and nobody tells who looks at it."""
+    return lambda frame, listener: unseen.replaced(access, name)
+
+
+def looks_past(access: Access) -> Handler:
+    """The dictionary of an object is looked at, and it is not known for what."""
+    return lambda frame, listener: unseen.note(access, "looks at a __dict__, where racecheck does not follow")
+
+
 def write(access: Access, owner: object, name: str, listener: Listener) -> bool | None:
     """Tells of a write to ``owner.name``, if there is memory behind it."""
     kind = attributes.kind_of(type(owner), name)
     if kind == CODE:
         return True
     if kind == NOTHING or (kind not in _IN_DICT and attributes.is_read_unseen(kind, owner, name)):
-        replaced.note(access, name)
+        unseen.replaced(access, name)
     if kind == NOTHING:
         return None
+    if kind == LIBRARY:
+        unseen.note(access, f"changes {name} of an object that code which racecheck does not watch uses as well")
     if kind == MODULE:
         owner = attributes.own(owner)
     elif kind == TYPE and attributes.is_new(owner, name):
@@ -211,6 +229,9 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
         except KeyError:
             items = items_of(owner, method)
         if items == NO_ITEMS:
+            if attributes.one_of(type(owner), STAND_FOR_OTHERS):
+                _through(access, owner, key and key(frame, variables), listener)
+                return None
             return not isinstance(owner, type)
         which = plain_key(owner, key(frame, variables), items) if key is not None else None
         if items == DEFAULTING and which is not None and update is not None and not has_item(owner, which):
@@ -223,102 +244,10 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
     return handler
 
 
-def contains(access: Access, container: Getter, key: Getter | None) -> Handler:
-    """``<key> in <container>``."""
-
-    def handler(frame: FrameType, listener: Listener) -> bool | None:
-        variables = frame.f_locals
-        found = container(frame, variables)
-        owner = container_of(found)
-        if owner is None:
-            return not attributes.is_in_c(found)
-        which = None
-        if key is not None and isinstance(owner, dict | set):
-            which = plain_key(owner, key(frame, variables), KEYED)
-        listener(access, owner, which, None)
-        return None
-
-    return handler
-
-
-def whole(access: Access, operand: Getter) -> Handler:
-    """All of a container is read: tests, unpacking."""
-
-    def handler(frame: FrameType, listener: Listener) -> bool | None:
-        value = operand(frame, frame.f_locals)
-        owner = container_of(value)
-        if owner is None:
-            return not attributes.is_in_c(value)
-        listener(access, owner, None, None)
-        return None
-
-    return handler
-
-
-def two_wholes(access: Access, left: Getter, right: Getter) -> Handler:
-    """All of two containers is read: comparisons, sums."""
-
-    def handler(frame: FrameType, listener: Listener) -> bool | None:
-        variables = frame.f_locals
-        values = left(frame, variables), right(frame, variables)
-        first, second = map(container_of, values)
-        if first is not None:
-            listener(access, first, None, None)
-        if second is not None and second is not first:
-            listener(access, second, None, None)
-        return not all(map(attributes.is_in_c, values))
-
-    return handler
-
-
-def iterator(access: Access, operands: tuple[Getter, ...]) -> Handler:
-    """The beginning of a loop over ``operands``."""
-
-    def handler(frame: FrameType, listener: Listener) -> bool | None:
-        variables = frame.f_locals
-        iterate(access, [operand(frame, variables) for operand in operands], listener)
-        return None
-
-    return handler
-
-
-def iterate(access: Access, values: Iterable[object], listener: Listener) -> None:
-    """An iterator of each of ``values`` is made: some notice what changes in their container from then on."""
-    for value in values:
-        owner = None if is_iterator(value) else container_of(value)
-        if owner is not None and notices_changes(owner):
-            listener(access, owner, None, None)
-
-
-def next_item(access: Access, update: Access, operands: tuple[Getter, ...], made_here: bool = False) -> Handler:
-    """The next item of a loop: reads the containers behind it; an iterator not ``made_here`` is changed as well."""
-
-    def handler(frame: FrameType, listener: Listener) -> bool | None:
-        variables = frame.f_locals
-        nothing = True
-        for operand in operands:
-            value = operand(frame, variables)
-            owner = container_of(value)
-            if not (made_here and owner is not None) and is_iterator(value):
-                windows.announce_next(value, update)
-                listener(update, value, None, None)
-                nothing = False
-            if owner is not None:
-                listener(access, owner, None, None)
-                nothing = False
-        return nothing
-
-    return handler
-
-
-def in_place(access: Access, target: Getter) -> Handler:
-    """``<target> += ...`` where the target is a container: one atomic update of it."""
-
-    def handler(frame: FrameType, listener: Listener) -> bool | None:
-        value = target(frame, frame.f_locals)
-        if container_of(value, 0) is not value or value is None:
-            return value is UNKNOWN
-        listener(access, value, None, None)
-        return None
-
-    return handler
+def _through(access: Access, view: object, key: object, listener: Listener) -> None:
+    """An item of what ``view`` shows."""
+    owner = container_of(view)
+    if owner is not None:
+        listener(access, owner, plain_key(owner, key, KEYED) if isinstance(owner, dict) else None, None)
+    else:
+        unseen.note(access, "uses an item of an object that stands for another, which racecheck can't see")

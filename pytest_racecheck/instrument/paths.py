@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +29,7 @@ class Paths:
     """Makes getters for the expressions of one code object.
 
     Can be read: variables, attributes that resolve to plain data, items of lists, dicts and tuples under constant or
-    variable keys. Anything else (calls, operators, properties) has no getter.
+    variable keys, the running thread. Anything else (calls, operators, properties) has no getter.
     """
 
     def __init__(self, code: CodeType, variables: Variables | None) -> None:
@@ -70,7 +71,16 @@ class Paths:
                 base = self._variable(node.id)
                 return _chain(base, tuple(reversed(steps))) if steps else base
             else:
-                return None
+                return self._of_this_thread(node, tuple(reversed(steps)))
+
+    def _of_this_thread(self, node: ast.expr | None, steps: tuple[str | Getter, ...]) -> Getter | None:
+        """``threading.current_thread()``, the one call that finds the same wherever it is made again."""
+        if not isinstance(node, ast.Call) or node.args or not isinstance(node.func, ast.Name | ast.Attribute):
+            return None
+        if (node.func.id if isinstance(node.func, ast.Name) else node.func.attr) != "current_thread":
+            return None
+        function = self.getter(node.func)
+        return None if function is None else _chain(lambda *where: _current_thread(function(*where)), steps)
 
     def tuple_getter(self, node: ast.Tuple) -> Getter | None:
         """The same for a key of several parts, ``d[i, j]``."""
@@ -104,6 +114,10 @@ class Paths:
 
             return local
         return lambda frame, variables: _global(frame, name)
+
+
+def _current_thread(function: object) -> object:
+    return threading.current_thread() if function is threading.current_thread else UNKNOWN
 
 
 def _chain(base: Getter, steps: tuple[str | Getter, ...]) -> Getter:

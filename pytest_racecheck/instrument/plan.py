@@ -9,9 +9,11 @@ from pytest_racecheck.instrument.bytecode import Instruction, instructions
 from pytest_racecheck.instrument.context import Accesses, Context
 from pytest_racecheck.instrument.patience import Patience
 from pytest_racecheck.instrument.scope import CALLS, EVERYTHING
+from pytest_racecheck.instrument.whole_handlers import together
 
 if TYPE_CHECKING:
-    from types import CodeType
+    from collections.abc import Callable
+    from types import CodeType, FrameType
 
     from pytest_racecheck.instrument.calls import CallHandler
     from pytest_racecheck.instrument.handlers import Handler
@@ -27,6 +29,7 @@ class Plan:
         "_watched",
         "accesses",
         "after_calls",
+        "audited",
         "backward",
         "calls",
         "cells",
@@ -45,6 +48,8 @@ class Plan:
         self.patience = Patience(self.handlers)
         #: Calls that the interpreter reports by events of their own.
         self.calls: dict[int, CallHandler] = {}
+        #: All calls, where it does not, for the audit.
+        self.audited: dict[int, Callable[[FrameType], tuple[object, object]]] = {}
         #: Ends of loops, and what follows a call: where a build with a GIL may switch.
         self.backward: set[int] = set()
         self.after_calls: set[int] = set()
@@ -107,10 +112,17 @@ def _handler(
         return make(context, instruction, source)
     if opname in opcodes.CALLS:
         call = plan_calls.plan_call(context, instruction, source, every=every_call)
+        if not opcodes.CALL_EVENTS:
+            look = plan_calls.plan_look(context, instruction, source)
+            if look is not None:
+                plan.audited[instruction.offset] = look
+        star = plan_containers.plan_star(context, instruction, source)
         if call is not None and opcodes.CALL_EVENTS:
             plan.calls[instruction.offset] = call.handler
-            return None
-        return call.traced() if call is not None else None
+            return star
+        traced = call.traced() if call is not None else None
+        parts = [each for each in (star, traced) if each is not None]
+        return together(parts) if parts else None
     if source is not None:
         matching = plan_match.plan_match(context, instruction, source)
         if matching is not None:

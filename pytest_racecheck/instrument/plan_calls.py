@@ -11,6 +11,9 @@ from pytest_racecheck.instrument.plan_containers import operands_of
 from pytest_racecheck.instrument.source import is_fresh, is_super
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
     from pytest_racecheck.instrument.bytecode import Instruction
     from pytest_racecheck.instrument.calls import CallHandler, CallSite
     from pytest_racecheck.instrument.context import Context, Place
@@ -53,18 +56,36 @@ def plan_call(
     node = source.node(instruction.position, ast.Call)
     if node is None or not (every or _may_be_known(context, node, source)):
         return None
+    site = _site(context, node)
+    return PlannedCall(site, calls.call(site), *_called(context, node.func))
+
+
+def plan_look(
+    context: Context, instruction: Instruction, source: SourceFile | None
+) -> Callable[[FrameType], tuple[object, object]] | None:
+    """Finds what a call calls, UNKNOWN if that can't be told, and its first argument."""
+    node = source.node(instruction.position, ast.Call) if source is not None else None
+    if node is None:
+        return None
+    site, (function, name, receiver) = _site(context, node), _called(context, node.func)
+    return lambda frame: calls.look_up(frame, site, function, name, receiver)
+
+
+def _site(context: Context, node: ast.Call) -> CallSite:
     function = node.func
-    site = calls.CallSite(
+    return calls.CallSite(
         _maker(context, node),
         _arguments(context, node),
         isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id in _UNBOUND,
         next((context.paths.getter(keyword.value) for keyword in node.keywords if keyword.arg == "key"), None),
         operands_of(context, node.args[0])[1:] if node.args else (),
     )
-    handler = calls.call(site)
+
+
+def _called(context: Context, function: ast.expr) -> tuple[Getter | None, str, Getter]:
     if isinstance(function, ast.Attribute):
-        return PlannedCall(site, handler, None, function.attr, _receiver(context, function.value))
-    return PlannedCall(site, handler, context.paths.getter(function), "", _unknown)
+        return None, function.attr, _receiver(context, function.value)
+    return context.paths.getter(function), "", _unknown
 
 
 def _maker(context: Context, place: Place) -> calls.MakeAccess:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.instrument import effects, handlers, opcodes
+from pytest_racecheck.instrument import effects, opcodes, whole_handlers
 from pytest_racecheck.instrument.bytecode import Instruction, local_pair
 from pytest_racecheck.instrument.context import Context
 from pytest_racecheck.instrument.handlers import Handler
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 Maker = Callable[[Context, Instruction, SourceFile], Handler | None]
 
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_DISPLAYS: Final = (ast.List, ast.Tuple, ast.Set)
 _SIMPLE: Final = (ast.Name, ast.Attribute, ast.Subscript)
+_VARARGS: Final = 0x04  # inspect.CO_VARARGS
 _OPERATORS: Final = (ast.Add, ast.BitOr, ast.BitAnd, ast.BitXor, ast.Sub, ast.Mult)
 
 
@@ -55,7 +57,7 @@ def _loop(context: Context, instruction: Instruction, source: SourceFile) -> Han
         return None
     get = context.accesses.get
     read, update = get(iterated, "read", "iter", True), get(iterated, "update", "iter", True)
-    return handlers.next_item(read, update, operands, hidden)
+    return whole_handlers.next_item(read, update, operands, hidden)
 
 
 def _delegate(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
@@ -65,7 +67,8 @@ def _delegate(context: Context, instruction: Instruction, source: SourceFile) ->
     if node is None or not operands:
         return None
     get = context.accesses.get
-    return handlers.next_item(get(node.value, "read", "iter", True), get(node.value, "update", "iter", True), operands)
+    read, update = get(node.value, "read", "iter", True), get(node.value, "update", "iter", True)
+    return whole_handlers.next_item(read, update, operands)
 
 
 def _iterator(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
@@ -73,7 +76,7 @@ def _iterator(context: Context, instruction: Instruction, source: SourceFile) ->
     if iterated is None or is_fresh(iterated):
         return None
     operands = operands_of(context, iterated)
-    return handlers.iterator(context.accesses.get(iterated, "read", "iter", True), operands) if operands else None
+    return whole_handlers.iterator(context.accesses.get(iterated, "read", "iter", True), operands) if operands else None
 
 
 def _about_to_iterate(context: Context, instruction: Instruction, source: SourceFile) -> ast.expr | None:
@@ -110,38 +113,86 @@ def _iterated(context: Context, instruction: Instruction, source: SourceFile) ->
 
 
 def _contains(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
-    node = source.node(instruction.position, ast.Compare)
+    node = _compared(instruction, source)
     if node is None:
         return None
     places = [number for number, operator in enumerate(node.ops) if isinstance(operator, ast.In | ast.NotIn)]
     place = places[context.count(node) % len(places)]
     left = node.comparators[place - 1] if place else node.left
+    display = _display(context, node, "in", node.comparators[place])
+    if display is not None:
+        return display
     operands = operands_of(context, node.comparators[place])
     if not operands:
         return None
-    return handlers.contains(context.accesses.get(node, "read", "in", True), operands[0], context.paths.getter(left))
+    return whole_handlers.contains(
+        context.accesses.get(node, "read", "in", True), operands[0], context.paths.getter(left)
+    )
+
+
+def _compared(instruction: Instruction, source: SourceFile) -> ast.Compare | None:
+    """The comparison with this instruction; since 3.13 it is said to stand where a ``not`` in front of it does."""
+    node = source.node(instruction.position, ast.Compare)
+    if node is None:
+        negation = source.node(instruction.position, ast.UnaryOp)
+        if negation is not None and isinstance(negation.operand, ast.Compare):
+            node = negation.operand
+    return node
 
 
 def _operator(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
-    node = source.node(instruction.position, ast.Compare, ast.BinOp, ast.AugAssign)
+    node = source.node(instruction.position, ast.BinOp, ast.AugAssign) or _compared(instruction, source)
     handler, operands = None, []
     if isinstance(node, ast.AugAssign) and isinstance(node.op, _OPERATORS):
         operands = [node.target, node.value]
         getter = context.paths.getter(node.target)
         if getter is not None and _meets_containers(node.op, node.value):
-            handler = handlers.in_place(context.accesses.get(node.target, "update", "in place", True), getter)
+            update = context.accesses.get(node.target, "update", "in place", True)
+            added = () if isinstance(node.op, ast.Mult) else operands_of(context, node.value)[:1]
+            read = [
+                whole_handlers.whole(context.accesses.get(node.value, "read", "in place", True), each) for each in added
+            ]
+            handler = whole_handlers.in_place(update, getter, *read)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        return _filled_in(context, node)
     elif isinstance(node, ast.BinOp) and isinstance(node.op, _OPERATORS):
         operands = [node.left, node.right]
         if all(_meets_containers(node.op, operand) for operand in operands):
             handler = _two(context, node, "operator", operands)
     elif isinstance(node, ast.Compare):
         operands = [node.left, *node.comparators]
+        display = _display(context, node, "compare", *operands)
+        if display is not None:
+            return display
         if all(_meets_containers(ast.Eq(), operand) for operand in operands):
             handler = _two(context, node, "compare", operands)
     if handler is None or not any(isinstance(operand, ast.Constant) for operand in operands):
         return handler
     other = next(getter for operand in operands for getter in operands_of(context, operand))
     return context.patience.handler(handler, other, instruction.offset)
+
+
+def _display(context: Context, node: ast.expr, name: str, *operands: ast.expr) -> Handler | None:
+    """``[items, 1] == ...``, ``x in (items, others)``: compares what is in the list as well. None if nothing is."""
+    if not any(isinstance(operand, _DISPLAYS) and operand.elts for operand in operands):
+        return None
+    parts = [part for each in operands for part in (each.elts if isinstance(each, _DISPLAYS) else [each])]
+    getters = [getter for part in parts if isinstance(part, _SIMPLE) for getter in operands_of(context, part)]
+    return whole_handlers.several(context.accesses.get(node, "read", name, True), getters) if getters else None
+
+
+def _filled_in(context: Context, node: ast.BinOp) -> Handler | None:
+    """``"..." % values``."""
+    is_text = isinstance(node.left, ast.JoinedStr | ast.Constant) and not _is_number(node.left)
+    parts = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+    getters = [getter for part in parts for getter in operands_of(context, part)]
+    if not (is_text and getters):
+        return None
+    return whole_handlers.several(context.accesses.get(node, "read", "format", True), getters)
+
+
+def _is_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
 
 def _meets_containers(operator: ast.AST, operand: ast.expr) -> bool:
@@ -163,14 +214,16 @@ def _two(context: Context, node: ast.expr, name: str, operands: list[ast.expr]) 
     if not getters:
         return None
     access = context.accesses.get(node, "read", name, True)
-    return handlers.whole(access, getters[0]) if len(getters) == 1 else handlers.two_wholes(access, *getters[:2])
+    if len(getters) == 1:
+        return whole_handlers.whole(access, getters[0], deep=name == "compare")
+    return whole_handlers.two_wholes(access, *getters[:2])
 
 
 def _whole(context: Context, node: ast.expr | None, name: str) -> Handler | None:
     getter = context.paths.getter(node) if isinstance(node, _SIMPLE) else None
     if node is None or getter is None:
         return None
-    return handlers.whole(context.accesses.get(node, "read", name, True), getter)
+    return whole_handlers.whole(context.accesses.get(node, "read", name, True), getter, deep=name == "format")
 
 
 def _test(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
@@ -198,6 +251,24 @@ def _format(context: Context, instruction: Instruction, source: SourceFile) -> H
 
 def _spread(context: Context, instruction: Instruction, source: SourceFile) -> Handler | None:
     return _whole(context, _pushed(context, source), "unpack")
+
+
+def plan_star(context: Context, instruction: Instruction, source: SourceFile | None) -> Handler | None:
+    """``f(*items)``: takes them in the same step as it calls, unless there are other arguments in front."""
+    node = source.node(instruction.position, ast.Call) if source is not None else None
+    if node is None or instruction.opname != "CALL_FUNCTION_EX" or len(node.args) != 1:
+        return None
+    argument = node.args[0]
+    if not isinstance(argument, ast.Starred) or _is_own_rest(context, argument.value):
+        return None
+    return _whole(context, argument.value, "unpack")
+
+
+def _is_own_rest(context: Context, node: ast.expr) -> bool:
+    """Whether ``node`` is what the function calls ``*args``: a tuple, unless it is assigned."""
+    code = context.code
+    number = code.co_argcount + code.co_kwonlyargcount
+    return bool(code.co_flags & _VARARGS) and isinstance(node, ast.Name) and node.id == code.co_varnames[number]
 
 
 def _pushed(context: Context, source: SourceFile) -> ast.expr | None:

@@ -22,7 +22,7 @@ Maker = Callable[[Context, Instruction, SourceFile | None], Handler | None]
 def _attribute(context: Context, instruction: Instruction, source: SourceFile | None) -> Handler | None:
     name = instruction.name
     if name.startswith("__") and name.endswith("__"):
-        return None
+        return _special(context, instruction, source)
     place: Place = instruction
     receiver: ast.expr | None = None
     called = instruction.opname == "LOAD_METHOD" or (opcodes.CALL_EVENTS and bool(instruction.arg & 1))
@@ -45,6 +45,17 @@ def _attribute(context: Context, instruction: Instruction, source: SourceFile | 
     if variable is not None:
         return handlers.read_local_attribute(access, update, variable, name, called)
     return handlers.read_attribute(access, update, getter, name, called)
+
+
+def _special(context: Context, instruction: Instruction, source: SourceFile | None) -> Handler | None:
+    """Such names belong to the interpreter, which looks at them when it likes; ``__dict__`` shows all others."""
+    name = instruction.name
+    place: Place | None = instruction if source is None else source.attribute(instruction.position, name)
+    if place is None:
+        return None
+    if instruction.opname in opcodes.ATTRIBUTE_WRITES:
+        return handlers.replaces(context.accesses.get(place, "write", name), name)
+    return handlers.looks_past(context.accesses.get(place, "read", name)) if name == "__dict__" else None
 
 
 def _global(context: Context, instruction: Instruction, source: SourceFile | None) -> Handler | None:

@@ -114,6 +114,11 @@ def by_default(file: str) -> bool:
     return not file.startswith(_STANDARD_LIBRARY)
 
 
+def in_library(file: str) -> bool:
+    """Whether code of this file belongs to the standard library."""
+    return file.startswith(_STANDARD_LIBRARY) and not any(marker in file for marker in _INSTALLED)
+
+
 def by_runner(file: str) -> bool:
     """Whether this file belongs to racecheck, pytest, or what else runs the test and is no part of it."""
     return file.startswith(OWN) or (any(marker in file for marker in _INSTALLED) and not by_default(file))

@@ -10,6 +10,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.engine.places import OWN
 from pytest_racecheck.instrument import attributes, registry, windows
 
@@ -37,14 +38,15 @@ class Tracing:
         #: For each thread that is in: its trace function, and the one that was there before.
         self._threads: dict[int, tuple[Trace, Trace | None]] = {}
         self._hook: Trace | None = None
-        self._auditor: Audit | None = None
+        #: Who is told of calls.
+        self.auditor: Audit | None = None
 
     def open(self, scope: Scope, listener: Listener, opportunity: Callable[[], None] | None) -> None:
         """See the protocol."""
         if self._make is not None:
             raise RuntimeError("already open")
         attributes.forget()
-        self._make = _tracer(scope, listener, opportunity)
+        self._make = _tracer(scope, listener, opportunity, self)
         windows.watch = functools.partial(_watch_entry, scope)
         self._hook = threading.gettrace()  # type: ignore[assignment]
         if self._hook is not None:
@@ -66,7 +68,7 @@ class Tracing:
 
     def audit(self, auditor: Audit | None) -> None:
         """See the protocol; from the next thread that is entered."""
-        self._auditor = auditor
+        self.auditor = auditor
 
     def enter_thread(self) -> None:
         """Traces the calling thread from here on, together with whoever traced it before."""
@@ -101,17 +103,17 @@ class Tracing:
         return previous if found is trace else found
 
     def _set_profile(self, function: Any, /) -> None:
-        if self._auditor is not None and real.get_ident() in self._threads:
-            self._auditor.gaps.add("calls can't be watched: a profiler is at work")
+        if self.auditor is not None and real.get_ident() in self._threads:
+            self.auditor.gaps.add("calls can't be watched: a profiler is at work")
         _set_profile(function)
 
     def _watch_calls(self) -> None:
-        if self._auditor is None:
+        if self.auditor is None:
             return
         if sys.getprofile() is None:
-            _set_profile(functools.partial(_profile, self._auditor))
+            _set_profile(functools.partial(_profile, self.auditor))
         else:
-            self._auditor.gaps.add("calls can't be watched: a profiler is at work")
+            self.auditor.gaps.add("calls can't be watched: a profiler is at work")
 
     def _install(self, ident: int, previous: Trace | None) -> Trace:
         assert self._make is not None
@@ -143,16 +145,23 @@ def _profile(auditor: Audit, frame: FrameType, event: str, argument: Any) -> Non
         or not auditor.is_wanted(caller.f_code)
     ):
         return
+    function, first = auditor.expected.pop(id(caller), (None, None))
     if event == "call":
-        auditor.entered(caller.f_code, caller.f_lineno, frame.f_code)
+        auditor.entered(caller.f_code, caller.f_lineno, frame.f_code, _first_argument(frame))
     else:
         entry = registry.meet(caller.f_code, caller.f_globals)
         is_told = caller.f_lasti in entry.plan(caller.f_code).handlers
-        auditor.called(caller.f_code, caller.f_lineno, argument, is_told=is_told)
+        known = (first,) if function is argument and first is not UNKNOWN else ()
+        auditor.called(caller.f_code, caller.f_lineno, argument, *known, is_told=is_told)
+
+
+def _first_argument(frame: FrameType) -> object:
+    names = frame.f_code.co_varnames
+    return frame.f_locals.get(names[0]) if frame.f_code.co_argcount else None
 
 
 def _tracer(
-    scope: Scope, listener: Listener, opportunity: Callable[[], None] | None
+    scope: Scope, listener: Listener, opportunity: Callable[[], None] | None, tracing: Tracing
 ) -> Callable[[Trace | None], Trace]:
     """Makes what makes the trace function of a thread."""
     plans: dict[int, Plan | None] = {}
@@ -189,7 +198,8 @@ def _tracer(
                 return chained
             frame.f_trace_opcodes = True
             frame.f_trace_lines = chained is not None
-            return _local(plan, listener, opportunity, chained, trace, callers)
+            local = _local(plan, listener, opportunity, chained, trace, callers)
+            return local if tracing.auditor is None else _audited(plan, local, tracing.auditor)
 
         return trace
 
@@ -216,6 +226,36 @@ def _offer(opportunity: Callable[[], None], get_ident: Callable[[], int]) -> Non
     thread = current.thread
     if thread is not None and current.concurrent and not thread.quiet and thread.ident == get_ident():
         opportunity()
+
+
+def _audited(plan: Plan, local: Trace, auditor: Audit) -> Trace:
+    """``local``, a trace function of a frame, and tells of calls of which the interpreter does not: of classes, say."""
+    audited, get_ident, expected = plan.audited, real.get_ident, auditor.expected
+    #: Of the call that comes next, or has just been: its line, and whether what it does to a container is told.
+    pending: tuple[int, bool] | None = None
+
+    def watching(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal pending
+        if event == "opcode":
+            offset = frame.f_lasti
+            if pending is not None:
+                (line, is_told), pending = pending, None
+                if id(frame) in expected:
+                    auditor.untold(frame.f_code, line, *expected.pop(id(frame)), is_told=is_told)
+            thread = current.thread
+            if (
+                offset in audited
+                and thread is not None
+                and current.concurrent
+                and not thread.quiet
+                and thread.ident == get_ident()
+            ):
+                expected[id(frame)] = audited[offset](frame)
+                pending = frame.f_lineno, offset in plan.handlers
+        local(frame, event, arg)
+        return watching
+
+    return watching
 
 
 def _local(

@@ -86,20 +86,20 @@ UNKNOWN: list[tuple[Callable[[], object], str]] = [
     (lambda: "{a}".format_map(SHARED), "str.format_map"),
     (lambda: functools.reduce(int.__add__, SHARED.values()), "reduce"),
     (lambda: contextlib.ExitStack().close(), "ExitStack."),
-]
-
-#: Only where the interpreter tells what a call is given.
-SEEN_FROM_3_12: list[tuple[Callable[[], object], str]] = [
     (lambda: copy.deepcopy(NESTED), "deepcopy"),
-    (lambda: sum([[1], [2]], []), "sum"),  # noqa: RUF017 - that it reads what is inside is the point
-    (lambda: str([[1]]), "str"),
-    (lambda: repr([("a", [1])]), "repr"),
     (lambda: list(map(SHARED.get, "a")), "map"),
-    (lambda: list(itertools.islice(iter("abc"), 2)), "islice"),
     (lambda: list(itertools.chain(SHARED, [1])), "chain"),
     (lambda: list(itertools.product(SHARED)), "product"),
     (lambda: Bag(SHARED), "Bag"),
     (lambda: types.MappingProxyType(SHARED), "mappingproxy"),
+]
+
+#: Only where the interpreter tells what a call is given.
+SEEN_FROM_3_12: list[tuple[Callable[[], object], str]] = [
+    (lambda: sum([[1], [2]], []), "sum"),  # noqa: RUF017 - that it reads what is inside is the point
+    (lambda: str([[1]]), "str"),
+    (lambda: repr([("a", [1])]), "repr"),
+    (lambda: list(itertools.islice(iter("abc"), 2)), "islice"),
 ]
 
 

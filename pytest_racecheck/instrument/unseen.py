@@ -1,0 +1,37 @@
+"""What instrumented code does while others run that no access tells of, or tells only half of.
+
+That a method is called, or a function of a module looked up, is not told, which would make every call an access; so
+whatever a proof says of a test that replaces one of them meanwhile rests on something unseen. So does what goes past
+names, like ``__dict__``, and what the standard library keeps in objects that it shares with the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pytest_racecheck.engine.operation import Access, Site
+
+_seen: Final[set[tuple[Site, str]]] = set()
+
+
+def note(access: Access, what: str) -> None:
+    """What happens at ``access``; a sentence without its subject, which is the place."""
+    _seen.add((access.site, what))
+
+
+def replaced(access: Access, name: str) -> None:
+    """``name`` is assigned or deleted by ``access``."""
+    note(access, f"replaces {name} while others run, and racecheck does not see who uses it")
+
+
+def gaps() -> Iterator[str]:
+    """A sentence for each place that did so since `forget`."""
+    for site, what in _seen:
+        yield f"{site.place} {what}"
+
+
+def forget() -> None:
+    """Another item, or another model, begins."""
+    _seen.clear()
