@@ -14,6 +14,7 @@ import copy
 import functools
 import itertools
 import os
+import random
 import sys
 import threading
 import types
@@ -27,7 +28,7 @@ from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
 from pytest_racecheck.instrument.containers import container_of, holds_containers
 from pytest_racecheck.instrument.effects import EFFECTS, VIEWS, effect_of
 from pytest_racecheck.instrument.registry import wanted
-from pytest_racecheck.instrument.scope import by_runner
+from pytest_racecheck.instrument.scope import is_runner
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -44,8 +45,7 @@ _TRUSTED: Final = frozenset(
     }
 )
 
-#: They look at all threads, controlled or not. So is all of `weakref`: when an object goes is no operation of anyone.
-#: And these look at what threads share, past what tells of that.
+#: They look at all threads, controlled or not. And these look at what threads share, past what tells of that.
 _UNTRUSTED: Final = frozenset(
     function.__code__
     for function in (
@@ -53,6 +53,9 @@ _UNTRUSTED: Final = frozenset(
         *(os.path.expandvars, os.path.expanduser, contextlib.closing.__exit__),
     )
 )
+
+#: When an object goes is no operation of anyone; and what is drawn next depends on who drew before.
+_UNTRUSTED_FILES: Final = frozenset({weakref.__file__, random.__file__})
 
 #: Functions in C that touch nothing which could be shared, or what is told elsewhere.
 _HARMLESS: Final = frozenset(
@@ -62,10 +65,15 @@ _HARMLESS: Final = frozenset(
         *ATTRIBUTE_NAMES,
     }
 )
-#: What in those does look at what it is given.
-_EATERS: Final = frozenset({"reduce", "fsum", "prod", "dist", "sumprod", "proxy"})
+#: What in those does look at what it is given, or at a clock that nobody keeps.
+_HARMFUL: Final = frozenset(
+    {
+        *("reduce", "fsum", "prod", "dist", "sumprod", "proxy"),
+        *("process_time", "process_time_ns", "thread_time", "thread_time_ns"),
+    }
+)
 _HARMLESS_MODULES: Final = frozenset({"_thread", "math", "cmath", "time", "_abc", "_weakref", "_imp", "_functools"})
-_HARMLESS_SYS: Final = frozenset({"_getframe", "exc_info", "getrefcount", "getsizeof", "intern", "getrecursionlimit"})
+_HARMLESS_SYS: Final = frozenset({"_getframe", "exc_info", "getsizeof", "intern", "getrecursionlimit"})
 _IN_C: Final = (
     types.BuiltinFunctionType,
     types.MethodDescriptorType,
@@ -215,13 +223,13 @@ class Audit:
         file = code.co_filename
         if code.co_qualname == "WeakSet.__init__.<locals>._remove":
             return True  # nobody calls that: an object has gone
-        if code in _UNTRUSTED or file == weakref.__file__ or "ExitStack." in code.co_qualname:
+        if code in _UNTRUSTED or file in _UNTRUSTED_FILES or "ExitStack." in code.co_qualname:
             return False
         if self.is_wanted(code):
             return True
         if not file.startswith(_LIBRARY):
             # racecheck's own stand-ins, pytest, and code that is frozen: the machinery of import.
-            return by_runner(file) or file.startswith("<frozen")
+            return is_runner(file) or file.startswith("<frozen")
         top = file[len(_LIBRARY) :].split(os.sep, 1)[0].removesuffix(".py")
         return top in _TRUSTED or _is_effect(code)
 
@@ -282,7 +290,7 @@ def _is_known(function: Any) -> bool:
     receiver = getattr(function, "__self__", None)
     module = getattr(function, "__module__", None)
     if receiver is None or isinstance(receiver, types.ModuleType):
-        if effect_of(function) is not None or (module in _HARMLESS_MODULES and function.__name__ not in _EATERS):
+        if effect_of(function) is not None or (module in _HARMLESS_MODULES and function.__name__ not in _HARMFUL):
             return True
         owner = getattr(function, "__objclass__", None)
         if owner is not None:  # a method of a type, called with the receiver in front

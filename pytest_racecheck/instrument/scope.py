@@ -107,21 +107,28 @@ def by_default(file: str) -> bool:
         return False
     if file.startswith(OWN):
         return file.startswith(TUTORIAL)
-    for marker in _INSTALLED:
-        if marker in file:
-            top = file.rpartition(marker)[2].split(os.sep, 1)[0].removesuffix(".py")
-            return top not in _RUNNERS and not top.startswith(_RUNNER_PREFIXES)
+    top = _top(file)
+    if top:
+        return top not in _RUNNERS and not top.startswith(_RUNNER_PREFIXES)
     return not file.startswith(_STANDARD_LIBRARY)
 
 
 def in_library(file: str) -> bool:
     """Whether code of this file belongs to the standard library."""
-    return file.startswith(_STANDARD_LIBRARY) and not any(marker in file for marker in _INSTALLED)
+    return file.startswith(_STANDARD_LIBRARY) and not _top(file)
 
 
-def by_runner(file: str) -> bool:
-    """Whether this file belongs to racecheck, pytest, or what else runs the test and is no part of it."""
-    return file.startswith(OWN) or (any(marker in file for marker in _INSTALLED) and not by_default(file))
+def is_runner(file: str) -> bool:
+    """Whether this file belongs to racecheck, pytest, or what else is never tested: a plugin may be, by its author."""
+    return file.startswith(OWN) or _top(file) in _RUNNERS
+
+
+def _top(file: str) -> str:
+    """The top-level module of an installed file, empty for any other."""
+    for marker in _INSTALLED:
+        if marker in file:
+            return file.rpartition(marker)[2].split(os.sep, 1)[0].removesuffix(".py")
+    return ""
 
 
 def special_attributes(code: CodeType) -> frozenset[str] | None:

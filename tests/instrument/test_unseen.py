@@ -10,14 +10,17 @@ import collections
 import contextlib
 import copy
 import functools
+import importlib
 import itertools
 import math
 import operator
 import os
 import queue
 import random
+import secrets
 import sys
 import threading
+import time
 import types
 import weakref
 from collections.abc import Callable
@@ -226,6 +229,44 @@ def test_a_change_that_could_be_seen_is_no_proof(engine: Engine, kind: Kind) -> 
     assert explored.verdict in ("race", "passed")
     if explored.verdict == "passed":
         assert any("no proof" in note for note in explored.result.notes)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: random.choice([1, 2]),
+        lambda: random.SystemRandom().choice([1, 2]),
+        lambda: secrets.choice([1, 2]),
+        lambda: time.process_time(),
+        lambda: time.thread_time_ns(),
+    ],
+)
+def test_what_no_schedule_decides_is_no_proof(engine: Engine, draw: Callable[[], object]) -> None:
+    explored = engine.explore(lambda: engine.together(draw, draw), strategy="exhaustive")
+    assert explored.verdict == "passed"
+    assert any("which racecheck can't see into" in note for note in explored.result.notes)
+
+
+def test_a_plugin_that_is_what_the_threads_run_is_no_proof(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    text = "class Counter:\n    n = 0\n    def add(self):\n        n = self.n\n        self.n = n + 1\n"
+    (installed / "pytest_of_ours.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(installed)
+    module = importlib.import_module("pytest_of_ours")
+
+    def body() -> None:
+        counter = module.Counter()
+        engine.together(counter.add, counter.add)
+        assert counter.n == 2
+
+    explored = engine.explore(body, strategy="exhaustive")
+    assert explored.verdict == "passed"
+    assert any("calls Counter.add, which racecheck can't see into" in note for note in explored.result.notes)
+    explored = engine.explore(body, strategy="exhaustive", include=("pytest_of_ours",))
+    assert explored.verdict == "race"
 
 
 class Worker(threading.Thread):
