@@ -239,6 +239,11 @@ def is_read_unseen(kind: int, owner: object, name: str) -> bool:
     return kind == METHOD
 
 
+def is_replaced(kind: int, owner: object) -> bool:
+    """Whether assigning what resolves in this way changes something that no access tells of."""
+    return kind == NOTHING and not issubclass(type(owner), _PRIVATE)
+
+
 def is_new(cls: object, name: str) -> bool:
     """Whether class ``cls`` doesn't have ``name`` itself yet."""
     return isinstance(cls, type) and name not in names_of_class(cls)

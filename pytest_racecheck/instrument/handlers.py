@@ -163,7 +163,7 @@ def write(access: Access, owner: object, name: str, listener: Listener) -> bool 
     kind = attributes.kind_of(type(owner), name)
     if kind == CODE:
         return True
-    if kind == NOTHING or (kind not in _IN_DICT and attributes.is_read_unseen(kind, owner, name)):
+    if attributes.is_replaced(kind, owner) or (kind not in _IN_DICT and attributes.is_read_unseen(kind, owner, name)):
         unseen.replaced(access, name)
     if kind == NOTHING:
         return None

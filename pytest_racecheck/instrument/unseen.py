@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from pytest_racecheck.instrument.scope import in_library
+
 if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Access, Site
 
@@ -18,7 +20,8 @@ _seen: Final[set[tuple[Site, str]]] = set()
 
 def note(access: Access, what: str) -> None:
     """What happens at ``access``; a sentence without its subject, which is the place."""
-    _seen.add((access.site, what))
+    if not in_library(access.site.file):  # little is visible there, and that was chosen
+        _seen.add((access.site, what))
 
 
 def replaced(access: Access, name: str) -> None:

@@ -24,6 +24,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -323,6 +324,26 @@ def test_an_attribute_of_ones_own_in_a_class_of_the_library_is_proved(engine: En
             assert worker.result == [1]
 
     explored = engine.explore(body, strategy="exhaustive")
+    assert explored.verdict == "proved", explored.result.notes
+
+
+def test_what_the_library_does_with_its_own_objects_is_no_gap(engine: Engine) -> None:
+    def body() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(int).result() == 0
+
+    explored = engine.explore(body, strategy="exhaustive", interleavings=300)
+    assert not any("does not watch" in note for note in explored.result.notes)
+
+
+def test_what_each_thread_has_for_itself_is_proved(engine: Engine) -> None:
+    own = threading.local()
+
+    def work() -> None:
+        own.value = 1
+        del own.value
+
+    explored = engine.explore(lambda: engine.together(work, work), strategy="exhaustive")
     assert explored.verdict == "proved", explored.result.notes
 
 
