@@ -256,6 +256,7 @@ class Explorer:
         if not exhaustive.finished or (search.threads < 2 and not to_prove):
             return False
         search.proof = exhaustive
+        exhaustive.gaps |= self._runner.outsiders()
         return search.is_proof() or to_prove
 
     def _look_for_survivors(self, search: Search, run: Run) -> Run:

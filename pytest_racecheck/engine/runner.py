@@ -20,7 +20,7 @@ from pytest_racecheck.engine.run import Run
 from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.standstill import explain, find_ring
 from pytest_racecheck.engine.watchdog import WATCHDOG
-from pytest_racecheck.instrument import unseen
+from pytest_racecheck.instrument import outsiders, unseen
 from pytest_racecheck.instrument.audit import Audit
 from pytest_racecheck.primitives import late
 from pytest_racecheck.primitives import origin as lock_origin
@@ -173,6 +173,8 @@ class Runner:
         if audited is not self._audited:
             self._audited = audited
             self._instrumentation.audit(self._audit if audited else None)
+            if audited:
+                self._audit.gaps.update(self.outsiders())
         self.thread_begins(scheduler.main)
         self._target = ControlledRun(scheduler)
         # A test that nobody marked may take its time, as ever, as long as it is run once.
@@ -307,6 +309,11 @@ class Runner:
             scheduler.drain()
             if scheduler.stuck is None:
                 self._watcher.torn_down(scheduler)
+
+    def outsiders(self) -> set[str]:
+        """What threads that are not controlled do at this moment, as gaps of a proof."""
+        threads = [] if self._scheduler is None else self._scheduler.threads
+        return set(outsiders.gaps(self._audit.scope, {real.get_ident(), *(thread.ident for thread in threads)}))
 
     def survivors(self) -> list[Survivor]:
         """What the first run wrote, which outlives it, and none of those since did. To be asked between runs."""

@@ -22,7 +22,9 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.operation import UNKNOWN
+from pytest_racecheck.instrument import outsiders
 from pytest_racecheck.instrument.attributes import find, one_of
 from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
 from pytest_racecheck.instrument.containers import container_of, holds_containers
@@ -117,6 +119,9 @@ _DEEP: Final = frozenset(
 )
 _UNSEEN: Final = object()
 
+#: Methods of a pool, whose threads may be older than the test.
+_HANDING_OVER: Final = frozenset({"ThreadPoolExecutor.submit", "Executor.map"})
+
 _IMMUTABLE: Final = (str, bytes, int, float, complex, bool, range, frozenset, type(None), BaseException)
 
 
@@ -149,13 +154,14 @@ class Audit:
         if isinstance(function, functools.partial):
             function, is_told, first = function.func, False, _UNSEEN
         if isinstance(function, types.MethodType):
+            first = function.__self__
             function = function.__func__
         elif isinstance(function, types.GenericAlias):  # ``Queue[int]()``
             function = function.__origin__
         if _looks_inside(function, first):
             self._note(caller, line, f"{function.__name__} for what is in a container")  # type: ignore[attr-defined]
         elif isinstance(function, types.FunctionType):
-            self.entered(caller, line, function.__code__)
+            self.entered(caller, line, function.__code__, first)
         elif isinstance(function, _IN_C):
             self._called_in_c(caller, line, function, is_told, is_hidden)
         elif isinstance(function, type):
@@ -180,6 +186,13 @@ class Audit:
             self.entered(caller, line, call.__code__)
         else:
             self._note(caller, line, f"an object of type {type(called).__qualname__}")
+
+    def called_outside(self, caller: CodeType, line: int, function: object) -> None:
+        """A thread that does not hold the baton calls ``function``."""
+        ident = real.get_ident()
+        called = getattr(function, "__code__", None)
+        if ident not in current.strays and (self.scope.wants(caller) or (called and self.scope.wants(called))):
+            self.gaps.update(outsiders.gap(ident, caller, line))
 
     def untold(self, caller: CodeType, line: int, function: object, first: object, *, is_told: bool) -> None:
         """``caller`` has called ``function`` (UNKNOWN: something), of which the interpreter did not tell."""
@@ -209,6 +222,8 @@ class Audit:
         """``caller``, which is instrumented, calls a function in Python."""
         if code is copy.deepcopy.__code__ and holds_containers(first):
             self._note(caller, line, code.co_qualname)
+        if code.co_qualname in _HANDING_OVER and outsiders.work_for(first):
+            self.gaps.add(f"{_place(caller, line)} hands work to a thread that is not controlled")
         known = self._known.get(code)
         if known is None:
             known = self._known[code] = self._is_trusted(code)
@@ -216,8 +231,7 @@ class Audit:
             self._note(caller, line, code.co_qualname)
 
     def _note(self, caller: CodeType, line: int, name: str) -> None:
-        file = caller.co_filename.replace("\\", "/").rpartition("/")[2]
-        self.gaps.add(f"{file}:{line} calls {name}, which racecheck can't see into")
+        self.gaps.add(f"{_place(caller, line)} calls {name}, which racecheck can't see into")
 
     def _is_trusted(self, code: CodeType) -> bool:
         file = code.co_filename
@@ -232,6 +246,11 @@ class Audit:
             return is_runner(file) or file.startswith("<frozen")
         top = file[len(_LIBRARY) :].split(os.sep, 1)[0].removesuffix(".py")
         return top in _TRUSTED or _is_effect(code)
+
+
+def _place(code: CodeType, line: int) -> str:
+    file = code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{file}:{line}"
 
 
 def _looks_inside(function: object, first: object) -> bool:

@@ -126,6 +126,8 @@ def _audited(
             is_told = offset in calls.get(id(code), ())
             auditor.called(code, get_frame(1).f_lineno, function, first, is_told=is_told)
             call(code, offset, function, first)
+        elif thread is not None and current.concurrent and thread.ident != get_ident():
+            auditor.called_outside(code, get_frame(1).f_lineno, function)
 
     return on_call
 
