@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.instrument.patience import Patience
 
 #: What an access belongs to: an expression of the source, or an instruction where there is no source.
-Place = ast.expr | ast.pattern | Instruction
+Place = ast.expr | ast.pattern | ast.ImportFrom | Instruction
 
 
 class Accesses:

@@ -7,6 +7,7 @@ the frame of the user: they are kept flat, never raise, and run no code of the u
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -193,6 +194,22 @@ def unknown_global(access: Access, name: str) -> Handler:
     def handler(frame: FrameType, listener: Listener) -> None:
         names = frame.f_globals
         if access.writes or (name in names and not attributes.is_constant(names[name])):
+            listener(access, names, name, None)
+
+    return handler
+
+
+def imported_name(access: Access, module: str, level: int, name: str) -> Handler:
+    """``from <module> import <name>``, which is a look at a global of the module, unless it is a submodule."""
+
+    def handler(frame: FrameType, listener: Listener) -> None:
+        package = frame.f_globals.get("__package__")
+        found = module
+        if level:
+            parts = str(package).split(".")
+            found = ".".join([*parts[: len(parts) - level + 1], *([module] if module else [])])
+        names = attributes.own(sys.modules.get(found))
+        if names is not None and name in names and not attributes.is_constant(names[name]):
             listener(access, names, name, None)
 
     return handler

@@ -72,6 +72,14 @@ def _global(context: Context, instruction: Instruction, source: SourceFile | Non
     return handlers.module_level_name(access, name)
 
 
+def _import(context: Context, instruction: Instruction, source: SourceFile | None) -> Handler | None:
+    node = source.node(instruction.position, ast.ImportFrom) if source is not None else None
+    if node is None or context.code.co_name == "<module>":
+        return None
+    access = context.accesses.get(node, "read", instruction.name)
+    return handlers.imported_name(access, node.module or "", node.level, instruction.name)
+
+
 def _cell(context: Context, instruction: Instruction, source: SourceFile | None) -> Handler | None:
     node = source.node(instruction.position, ast.Name) if source is not None else None
     if node is None or source is None:
@@ -111,4 +119,5 @@ MAKERS: Final[dict[str, Maker]] = {
     **dict.fromkeys(opcodes.GLOBALS, _global),
     **dict.fromkeys(opcodes.CELLS, _cell),
     **dict.fromkeys(opcodes.ITEMS, _item),
+    "IMPORT_FROM": _import,
 }

@@ -101,7 +101,7 @@ class SourceFile:
                 return node
         return None
 
-    def site(self, node: ast.expr | ast.pattern, function: str) -> Site:
+    def site(self, node: ast.expr | ast.pattern | ast.ImportFrom, function: str) -> Site:
         """Where ``node`` stands; ``function`` is the qualified name of the code that it is part of."""
         end_line = node.end_lineno or node.lineno
         return Site(
@@ -114,7 +114,7 @@ class SourceFile:
             self._text(node),
         )
 
-    def _text(self, node: ast.expr | ast.pattern) -> str:
+    def _text(self, node: ast.expr | ast.pattern | ast.ImportFrom) -> str:
         if node in self._in_strings:
             return ast.unparse(node)  # positions inside f-strings are unreliable before 3.12
         return " ".join(

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from tests.conftest import Engine
 
 
+limit = 0
+
+
 class Thing:
     def __init__(self) -> None:
         self.x = 0
@@ -117,6 +120,17 @@ def added_in_place(items: list[int]) -> int:
     return found[0]
 
 
+def set_limit(_: object, value: int) -> None:
+    global limit
+    limit = value
+
+
+def imported_limit(_: object) -> int:
+    from .test_unseen import limit as found
+
+    return found
+
+
 def made_class() -> type:
     return type("Made", (Zero,), {"__len__": lambda _: 0})
 
@@ -197,6 +211,7 @@ KINDS = [
         lambda _: int(os.environ.get("RACECHECK_UNSEEN", 0)),
     ),
     Kind("getenv", lambda: set_environment(None, 0), set_environment, lambda _: int(os.getenv("RACECHECK_UNSEEN", 0))),
+    Kind("imported name", lambda: set_limit(None, 0), set_limit, imported_limit),
     Kind("attrgetter", Thing, set_x, operator.attrgetter("x")),
     Kind("itemgetter", lambda: [0], set_first, operator.itemgetter(0)),
     Kind("deepcopy", lambda: [[0]], set_first_of_first, lambda items: copy.deepcopy(items)[0][0]),
