@@ -201,7 +201,7 @@ TELLING_METHODS: Final = {
 FRESH_FUNCTIONS: Final = frozenset(
     {
         *("list", "tuple", "set", "frozenset", "dict", "sorted", "str", "repr", "bytes", "range"),
-        *("zip", "enumerate", "map", "filter", "divmod", "open", "vars", "input"),
+        *("zip", "enumerate", "map", "filter", "divmod", "open", "input"),
     }
 )
 FRESH_METHODS: Final = frozenset(

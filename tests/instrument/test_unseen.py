@@ -84,6 +84,14 @@ def set_dict(thing: Any, value: int) -> None:
     thing.__dict__ = {"x": value}
 
 
+def set_item(table: Any, key: str, value: int) -> None:
+    table[key] = value
+
+
+def set_by_vars(thing: Any, value: int) -> None:
+    vars(thing)["x"] = value
+
+
 def set_code(function: Any, value: int) -> None:
     function.__code__ = (One if value else Zero).x.__code__
 
@@ -162,6 +170,8 @@ KINDS = [
     Kind("__bases__", made_class, set_bases, lambda cls: cls().x()),
     Kind("__dict__ assigned", Thing, set_dict, lambda thing: thing.x),
     Kind("__dict__ updated", Thing, lambda thing, value: thing.__dict__.update(x=value), lambda thing: thing.x),
+    Kind("vars()", Thing, lambda thing, value: set_item(vars(thing), "x", value), lambda thing: thing.x),
+    Kind("vars()[]", Thing, set_by_vars, lambda thing: vars(thing)["x"]),
     Kind("__code__", made_function, set_code, lambda function: function(None)),
     Kind("special method", made_class, set_length, lambda cls: len(cls())),
     Kind("partial setattr", Thing, lambda thing, value: functools.partial(setattr, thing, "x")(value), lambda t: t.x),
