@@ -30,7 +30,7 @@ from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
 from pytest_racecheck.instrument.containers import container_of, holds_containers
 from pytest_racecheck.instrument.effects import EFFECTS, VIEWS, effect_of
 from pytest_racecheck.instrument.registry import wanted
-from pytest_racecheck.instrument.scope import is_runner
+from pytest_racecheck.instrument.scope import in_library, is_runner
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -118,6 +118,9 @@ _DEEP: Final = frozenset(
     )
 )
 _UNSEEN: Final = object()
+
+#: What the interpreter calls where an object has gone, or an item is missing; neither touches what threads share.
+_CALLED_BY_NOBODY: Final = frozenset({"WeakSet.__init__.<locals>._remove", "Counter.__missing__"})
 
 #: Methods of a pool, whose threads may be older than the test.
 _HANDING_OVER: Final = frozenset({"ThreadPoolExecutor.submit", "Executor.map"})
@@ -235,8 +238,8 @@ class Audit:
 
     def _is_trusted(self, code: CodeType) -> bool:
         file = code.co_filename
-        if code.co_qualname == "WeakSet.__init__.<locals>._remove":
-            return True  # nobody calls that: an object has gone
+        if code.co_qualname in _CALLED_BY_NOBODY and in_library(file):
+            return True
         if code in _UNTRUSTED or file in _UNTRUSTED_FILES or "ExitStack." in code.co_qualname:
             return False
         if self.is_wanted(code):

@@ -361,6 +361,22 @@ def test_what_the_library_does_with_its_own_objects_is_no_gap(engine: Engine) ->
     assert not any("does not watch" in note for note in explored.result.notes)
 
 
+def test_a_counter_that_counts_from_nothing_is_proved(engine: Engine) -> None:
+    def body() -> None:
+        counter: collections.Counter[str] = collections.Counter()
+        lock = threading.Lock()
+
+        def count() -> None:
+            with lock:
+                counter["x"] += 1
+
+        engine.together(count, count)
+        assert counter["x"] == 2
+
+    explored = engine.explore(body, strategy="exhaustive")
+    assert explored.verdict == "proved", explored.result.notes
+
+
 def test_what_each_thread_has_for_itself_is_proved(engine: Engine) -> None:
     own = threading.local()
 
