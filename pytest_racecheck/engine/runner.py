@@ -172,7 +172,8 @@ class Runner:
         current.thread = scheduler.main
         if audited is not self._audited:
             self._audited = audited
-            self._instrumentation.audit(self._audit if audited else None)
+            unseen.auditor = self._audit if audited else None
+            self._instrumentation.audit(unseen.auditor)
             if audited:
                 self._audit.gaps.update(self.outsiders())
         self.thread_begins(scheduler.main)

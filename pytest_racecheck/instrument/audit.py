@@ -190,6 +190,13 @@ class Audit:
         else:
             self._note(caller, line, f"an object of type {type(called).__qualname__}")
 
+    def silent(self, caller: CodeType, line: int, function: object, first: object) -> None:
+        """The same for a call of code in Python, or of UNKNOWN, of which there is no event."""
+        if function is UNKNOWN:
+            self._note(caller, line, "something")
+        else:
+            self.called(caller, line, function, first, is_told=True)
+
     def called_outside(self, caller: CodeType, line: int, function: object) -> None:
         """A thread that does not hold the baton calls ``function``."""
         ident = real.get_ident()

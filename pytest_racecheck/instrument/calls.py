@@ -217,6 +217,19 @@ def traced_call(site: CallSite, handler: CallHandler, function: Getter | None, n
     return traced
 
 
+def silent_call(look: Callable[[FrameType], tuple[object, object]]) -> Handler:
+    """Tells the audit of a call for which there is no event, if it calls code in Python."""
+
+    def handler(frame: FrameType, listener: Listener) -> None:
+        auditor = unseen.auditor
+        if auditor is not None:
+            function, first = look(frame)
+            if function is UNKNOWN or type(function) in (types.FunctionType, types.MethodType):
+                auditor.silent(frame.f_code, frame.f_lineno, function, first)
+
+    return handler
+
+
 def look_up(
     frame: FrameType, site: CallSite, function: Getter | None, name: str, receiver: Getter
 ) -> tuple[object, object]:

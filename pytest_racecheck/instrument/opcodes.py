@@ -67,5 +67,8 @@ LOOP_AT_STATEMENT: Final = sys.version_info < (3, 13)
 #: The interpreter tells what is called by an event of its own.
 CALL_EVENTS: Final = sys.version_info >= (3, 12)
 
+#: Of these it does not tell if what is called is in Python.
+SILENT_CALLS: Final = frozenset({"CALL_FUNCTION_EX"} if sys.version_info[:2] == (3, 12) else ())
+
 #: Every comprehension is a code object of its own, not generator expressions alone.
 COMPREHENSIONS_ARE_FUNCTIONS: Final = sys.version_info < (3, 12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_racecheck.instrument import opcodes, plan_calls, plan_containers, plan_fields, plan_match, windows
+from pytest_racecheck.instrument import calls, opcodes, plan_calls, plan_containers, plan_fields, plan_match, windows
 from pytest_racecheck.instrument.bytecode import Instruction, instructions
 from pytest_racecheck.instrument.context import Accesses, Context
 from pytest_racecheck.instrument.patience import Patience
@@ -111,21 +111,28 @@ def _handler(
     if make is not None:
         return make(context, instruction, source)
     if opname in opcodes.CALLS:
-        call = plan_calls.plan_call(context, instruction, source, every=every_call)
-        if not opcodes.CALL_EVENTS:
-            look = plan_calls.plan_look(context, instruction, source)
-            if look is not None:
-                plan.audited[instruction.offset] = look
-        star = plan_containers.plan_star(context, instruction, source)
-        if call is not None and opcodes.CALL_EVENTS:
-            plan.calls[instruction.offset] = call.handler
-            return star
-        traced = call.traced() if call is not None else None
-        parts = [each for each in (star, traced) if each is not None]
-        return together(parts) if parts else None
+        return _call(plan, context, instruction, source, every_call)
     if source is not None:
         matching = plan_match.plan_match(context, instruction, source)
         if matching is not None:
             return matching
     plan_container = plan_containers.MAKERS.get(opname)
     return plan_container(context, instruction, source) if plan_container is not None and source is not None else None
+
+
+def _call(
+    plan: Plan, context: Context, instruction: Instruction, source: SourceFile | None, every: bool
+) -> Handler | None:
+    call = plan_calls.plan_call(context, instruction, source, every=every)
+    parts = [plan_containers.plan_star(context, instruction, source)]
+    if opcodes.CALL_EVENTS and call is not None:
+        plan.calls[instruction.offset] = call.handler
+    elif call is not None:
+        parts.append(call.traced())
+    look = plan_calls.plan_look(context, instruction, source)
+    if look is not None and not opcodes.CALL_EVENTS:
+        plan.audited[instruction.offset] = look
+    elif look is not None and instruction.opname in opcodes.SILENT_CALLS:
+        parts.append(calls.silent_call(look))
+    found = [each for each in parts if each is not None]
+    return together(found) if found else None

@@ -65,7 +65,7 @@ def plan_look(
 ) -> Callable[[FrameType], tuple[object, object]] | None:
     """Finds what a call calls, UNKNOWN if that can't be told, and its first argument."""
     node = source.node(instruction.position, ast.Call) if source is not None else None
-    if node is None:
+    if node is None or isinstance(node.func, ast.Lambda):
         return None
     site, (function, name, receiver) = _site(context, node), _called(context, node.func)
     return lambda frame: calls.look_up(frame, site, function, name, receiver)

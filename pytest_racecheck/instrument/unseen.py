@@ -14,6 +14,10 @@ from pytest_racecheck.instrument.scope import in_library
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Access, Site
+    from pytest_racecheck.instrument.audit import Audit
+
+#: Who is told of calls at the moment.
+auditor: Audit | None = None
 
 _seen: Final[set[tuple[Site, str]]] = set()
 
@@ -37,4 +41,6 @@ def gaps() -> Iterator[str]:
 
 def forget() -> None:
     """Another item, or another model, begins."""
+    global auditor
+    auditor = None
     _seen.clear()

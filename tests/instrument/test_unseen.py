@@ -12,6 +12,7 @@ import copy
 import functools
 import importlib
 import itertools
+import json
 import math
 import operator
 import os
@@ -359,6 +360,13 @@ def test_what_the_library_does_with_its_own_objects_is_no_gap(engine: Engine) ->
 
     explored = engine.explore(body, strategy="exhaustive", interleavings=300)
     assert not any("does not watch" in note for note in explored.result.notes)
+
+
+def test_a_call_with_a_star_is_told_of(engine: Engine) -> None:
+    arguments = [{"x": 1}]
+    explored = engine.explore(lambda: engine.together(lambda: json.dumps(*arguments), int), strategy="exhaustive")
+    assert explored.verdict == "passed"
+    assert any("calls dumps, which racecheck can't see into" in note for note in explored.result.notes)
 
 
 def test_a_counter_that_counts_from_nothing_is_proved(engine: Engine) -> None:
