@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pytest_racecheck.engine import unreadable
 from pytest_racecheck.report.model import Frame
 
 if TYPE_CHECKING:
@@ -131,6 +132,6 @@ def local(frame: FrameType, name: str) -> object:
     if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
         return None  # a class body: its namespace may be a mapping with code of its own
     try:
-        return frame.f_locals[name]
+        return unreadable.read(frame, name) if name in unreadable.unreadable(frame.f_code) else frame.f_locals[name]
     except KeyError:
         return None

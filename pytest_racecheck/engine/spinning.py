@@ -12,6 +12,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine.places import is_ours
+from pytest_racecheck.engine.unreadable import variables
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread
@@ -88,11 +89,11 @@ def _calls(innermost: FrameType) -> list[_Call]:
     frame: FrameType | None = innermost
     while frame is not None and not frame.f_globals.get("__name__", "").startswith("pytest_racecheck.engine."):
         if not is_ours(frame.f_code.co_filename):
-            variables = dict(frame.f_locals)
+            values = variables(frame)
             # What an iterator will give next does not show.
-            if len(found) == _DEEPEST or any(issubclass(type(value), Iterator) for value in variables.values()):
+            if len(found) == _DEEPEST or any(issubclass(type(value), Iterator) for value in values.values()):
                 return []
-            found.append((frame.f_code, frame.f_lasti, variables))
+            found.append((frame.f_code, frame.f_lasti, values))
         frame = frame.f_back
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_racecheck.engine import unreadable
 from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument.attributes import one_of, value_of
 from pytest_racecheck.instrument.containers import is_plain
@@ -34,16 +35,17 @@ class Paths:
 
     def __init__(self, code: CodeType, variables: Variables | None) -> None:
         self._locals = frozenset((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
+        self._unreadable = unreadable.unreadable(code)
         self._function = bool(code.co_flags & _OPTIMIZED)
         self._mangled = variables.mangled if variables is not None else {}
         # A parameter of a comprehension or lambda can't be mistaken: names are looked up as the code itself does.
         self._private = {name.partition("__")[2]: name for name in self._locals if name.startswith("_")}
 
     def local(self, node: ast.expr | None) -> str | None:
-        """The name of the local variable that ``node`` is, None if it is anything else."""
+        """The name of the local variable that ``node`` is, None if it is anything else, or no key of ``f_locals``."""
         if isinstance(node, ast.Name) and self._function:
             name = self._local_name(node.id)
-            return name if name in self._locals else None
+            return name if name in self._locals and name not in self._unreadable else None
         return None
 
     def getter(self, node: ast.expr | None) -> Getter | None:
@@ -104,6 +106,8 @@ class Paths:
         name = self._local_name(name)
         if not self._function:
             return lambda frame, variables: _name(frame, variables, name)
+        if name in self._unreadable:
+            return lambda frame, variables: _unreadable(frame, name)
         if name in self._locals:
 
             def local(frame: FrameType, variables: Locals) -> object:
@@ -137,6 +141,13 @@ def _global(frame: FrameType, name: str) -> object:
         return frame.f_globals[name]
     except KeyError:
         return frame.f_builtins.get(name, UNKNOWN)
+
+
+def _unreadable(frame: FrameType, name: str) -> object:
+    try:
+        return unreadable.read(frame, name)
+    except KeyError:
+        return UNKNOWN
 
 
 def _name(frame: FrameType, variables: Locals, name: str) -> object:
