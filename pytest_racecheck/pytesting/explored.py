@@ -7,7 +7,7 @@ and the finalizers of those fixtures. Hooks, reports, a debugger and wider fixtu
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ class ExploredItem:
         """End the engine's part, whatever state it is in; may be called more than once."""
         self._resume()
         if self._explorer is not None:
+            self._hygiene.values.leave()
             self._explorer.close()
             self._explorer = None
             del self.item.stash[API_KEY]
@@ -91,6 +92,19 @@ class ExploredItem:
         if self._explorer is None or self._suspension is not None:
             return contextlib.nullcontext()
         return self._explorer.suspended()
+
+    @contextlib.contextmanager
+    def wider(self) -> Iterator[None]:
+        """For a wider fixture that is set up in the midst of it: what it leaves is there for every interleaving."""
+        with self.suspended():
+            inside = self._explorer is not None and self._suspension is None
+            if inside:
+                self._hygiene.values.leave()
+            try:
+                yield
+            finally:
+                if inside:
+                    self._hygiene.values.come_back()
 
     def _leave(self) -> None:
         """Tear the item down and let go of the engine: what follows finds neither fixtures nor control."""
@@ -152,6 +166,7 @@ class ExploredItem:
         except InstrumentationError as error:
             pytest.fail(f"racecheck can't work here: {error}", pytrace=False)
         self._explorer = explorer
+        self._hygiene.values.come_back()
         self.item.stash[API_KEY] = explorer.api
         return explorer
 
@@ -253,6 +268,7 @@ class ExploredItem:
         if self._tearing_down:
             WATCHDOG.disarm()
         if self._explorer is not None and self._suspension is None and not self._exploring:
+            self._hygiene.values.leave()
             self._suspension = self._explorer.suspended()
             self._suspension.__enter__()
 
@@ -266,6 +282,7 @@ class ExploredItem:
         suspension, self._suspension = self._suspension, None
         if suspension is not None:
             suspension.__exit__(None, None, None)
+            self._hygiene.values.come_back()
 
 
 def _with_notes(failure: BaseException, text: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.pytesting import private
+from pytest_racecheck.pytesting.thread_values import ThreadValues
 
 if TYPE_CHECKING:
     import pytest
@@ -28,6 +29,9 @@ class Hygiene:
         self._item = item
         self._thin_out = [_recorded_warnings(), _stored_errors(item.config)]
         self._restore = [*self._thin_out, _item_lists(item), _function(item), _warning_filters(), _excepthook()]
+        #: To be told whether it is the interleavings' own code that runs.
+        self.values = ThreadValues()
+        self._restore.append(self.values.restore)
         self._tmp_path_key = private.tmp_path_result_key()
 
     def set_up_done(self) -> None:

@@ -111,7 +111,7 @@ class ItemHooks:
         if running is None:
             return (yield)
         if request.scope != "function":  # set up once, for all interleavings: outside of the engine's control
-            with running.suspended():
+            with running.wider():
                 return (yield)
         try:
             value = yield
