@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import Any, Final, Protocol
 
-from pytest_racecheck.engine import real
+from pytest_racecheck.engine import older, real
 from pytest_racecheck.stacks.cpu import computes
 
 #: Held for good.
@@ -44,9 +44,10 @@ def let_go(lost: Lost) -> None:
 
 
 def park(ident: int) -> None:
-    """Stops a thread for good, if it runs Python code."""
+    """Stops a thread for good, if it runs Python code, and takes from it what is in everybody's way."""
     if computes(ident):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(_Park))
+    older.free((ident,))
 
 
 def disown(thread: threading.Thread) -> None:

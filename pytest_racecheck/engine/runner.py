@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck import instrument
-from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine import current, older, real
 from pytest_racecheck.engine.clock import Origin
 from pytest_racecheck.engine.environment import Environment
 from pytest_racecheck.engine.errors import HangFailure, Unwind, forget_frames
@@ -199,6 +199,13 @@ class Runner:
         """Runs the test body, after setting the world up if asked. Raises only what ends the whole item."""
         scheduler = self._scheduler
         assert scheduler is not None
+        try:
+            return self._call(scheduler, set_up=set_up)
+        finally:
+            if scheduler.alive > 1:
+                self._clear_the_way(scheduler)
+
+    def _call(self, scheduler: Scheduler, *, set_up: bool) -> Run:
         error: BaseException | None = None
         try:
             if set_up:
@@ -226,6 +233,15 @@ class Runner:
             return self._judge(scheduler, error)
         finally:
             scheduler.main.quiet -= 1
+
+    def _clear_the_way(self, scheduler: Scheduler) -> None:
+        """What follows is not the test's, in the main thread: no thread of the run may hold a lock that it needs.
+
+        Threads that are left stay where they are, for a debugger to look at, as long as that does no harm.
+        """
+        left = [each.ident for each in scheduler.threads[1:] if each.ident is not None and not each.ended]
+        if older.held_by(left):
+            scheduler.unwind()
 
     def _judge(self, scheduler: Scheduler, error: BaseException | None) -> Run:
         kind, thread, failed_with = judge(scheduler, error, lambda: self._is_deadlocked(scheduler))

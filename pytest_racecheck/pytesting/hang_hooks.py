@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_racecheck.engine import real
+from pytest_racecheck.engine import older, real
 from pytest_racecheck.engine.errors import HangFailure, Unwind
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.pytesting import private
@@ -155,6 +155,7 @@ class HangHooks:
         status = pytest.ExitCode.INTERRUPTED if interrupted else pytest.ExitCode.TESTS_FAILED
         real.start_new_thread(_end_process, (config, status, _LAST_SECONDS))
         item, session, hang = self._item, self._session, WATCHDOG.hang
+        older.free(sys._current_frames())  # no other thread goes on, and the hooks to come may log
         try:
             private.stop_capturing(config)
             if item is not None and hang is not None:

@@ -6,6 +6,7 @@ import ctypes
 import threading
 from typing import TYPE_CHECKING, Any
 
+from pytest_racecheck.engine import older
 from pytest_racecheck.engine.leftover import disown, park
 from pytest_racecheck.engine.watchdog import WATCHDOG
 from pytest_racecheck.primitives.thread import function_name
@@ -41,18 +42,22 @@ class TimedPhase:
         raise self._raises
 
     def nudge(self) -> None:
-        """The test's threads can't be ended."""
+        """The test's threads can't be ended; but the main thread must not wait for them when it logs."""
+        older.free([each.ident for each in self._left() if each.ident is not None])
         main = threading.main_thread()
         if not WATCHDOG.handles_signals and main.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main.ident), ctypes.py_object(self._raises))
 
     def let_go(self) -> None:
         """The test's threads run nothing any longer, and nobody waits for them."""
-        for thread in threading.enumerate():
-            if thread not in self._before and thread is not threading.main_thread():
-                if thread.ident is not None:
-                    park(thread.ident)
-                disown(thread)
+        for thread in self._left():
+            if thread.ident is not None:
+                park(thread.ident)
+            disown(thread)
+
+    def _left(self) -> list[threading.Thread]:
+        known = (*self._before, threading.main_thread())
+        return [thread for thread in threading.enumerate() if thread not in known]
 
 
 def _function(thread: threading.Thread) -> str:

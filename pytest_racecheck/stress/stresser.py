@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.engine import real, stressed
+from pytest_racecheck.engine import older, real, stressed
 from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.leftover import disown, park
 from pytest_racecheck.engine.pools import pools_let_go
@@ -77,9 +77,12 @@ class Stresser:
         self._run = run
         stressed.run = run
         # Around all that may know how things were: who looks at a run that hangs changes the switch interval, too.
-        with pressed(plan, self._environment.processor.allowed, random):
-            error = self._call(run)
-        return self._judge(run, error)
+        try:
+            with pressed(plan, self._environment.processor.allowed, random):
+                error = self._call(run)
+            return self._judge(run, error)
+        finally:
+            self._clear_the_way(run)
 
     def _call(self, run: StressRun) -> BaseException | None:
         """Runs the test. Returns what it raised, if that is its failure."""
@@ -169,6 +172,11 @@ class Stresser:
             for lock in list(thread.held):
                 if thread.ended or thread is run.main:
                     lock.abandon()
+
+    def _clear_the_way(self, run: StressRun) -> None:
+        """What follows is not the test's, in the main thread: no thread of the run may hold a lock that it needs."""
+        if older.held_by([each.ident for each in left_over(run) if each.ident is not None]):
+            self.unwind()
 
     def tear_down(self) -> None:
         """Lets the world tear down: the time limit holds, and nothing is made to sleep."""
