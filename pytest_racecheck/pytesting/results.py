@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -112,6 +113,7 @@ class Results:
         self._gil: list[dict[str, Any]] = []
         self._why_not: dict[str, list[str]] = {}
         self._said: dict[str, str] = {}  # by pytest, of an exception
+        self._with_text: weakref.WeakSet[pytest.TestReport] = weakref.WeakSet()
 
     @pytest.hookimpl(tryfirst=True)  # before anyone who shows or keeps the report
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -125,9 +127,21 @@ class Results:
             return
         self._plain.append(data)
         if report.outcome != "passed":
+            self._said[data["nodeid"]] = str(getattr(getattr(report.longrepr, "reprcrash", None), "message", ""))
+            self._add_text_once(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_exception_interact(self, report: object) -> None:
+        """A debugger shows the report before its prompt, which may be before it has come here (rerunfailures)."""
+        if isinstance(report, pytest.TestReport) and report.outcome != "passed":
+            self._add_text_once(report)
+
+    def _add_text_once(self, report: pytest.TestReport) -> None:
+        data = getattr(report, "racecheck", None)
+        if data is not None and report not in self._with_text:
             from pytest_racecheck.report.model import TestResult
 
-            self._said[data["nodeid"]] = str(getattr(getattr(report.longrepr, "reprcrash", None), "message", ""))
+            self._with_text.add(report)
             _add_text(self._config, report, TestResult.from_json(data))
 
     @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

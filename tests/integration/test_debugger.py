@@ -110,3 +110,17 @@ def test_a_debugger_that_is_left_in_a_thread_ends_the_session(
     session.expect(pexpect.EOF)
     assert "no tests ran" in session.before.decode()
     session.close()
+
+
+def test_the_report_is_there_before_the_prompt_whoever_runs_the_test(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pytest_rerunfailures")
+    pytester.makepyfile(SOURCE.replace("breakpoint()", "pass"))
+    monkeypatch.setenv("TERM", "dumb")
+    session = pytester.spawn_pytest("--color=no --pdb -p pytest_rerunfailures --racecheck-strategy=random", 60)
+    session.expect(r"\(Pdb\) ")
+    assert "replay: pytest" in session.before.decode()
+    session.sendline("q")
+    session.expect(pexpect.EOF)
+    session.close()
