@@ -15,6 +15,7 @@ from typing import Final
 
 from pytest_racecheck.detect.stacks import user_frames
 from pytest_racecheck.engine import real
+from pytest_racecheck.stacks.client import SENTINEL
 
 #: Real seconds from the Ctrl-C to the first repetition, and from one to the next. A test may send itself the signal.
 _PATIENCE: Final = 2.0
@@ -45,6 +46,7 @@ class CtrlC:
             os.close(write)
             return
         self._read, self._write = read, write
+        SENTINEL.hear(read)
         self._since = 0.0
         self._has_come = False
 
@@ -57,6 +59,7 @@ class CtrlC:
             current = signal.set_wakeup_fd(-1)
             if current not in (-1, self._write):
                 signal.set_wakeup_fd(current)
+        SENTINEL.hear(None)
         os.close(self._read)
         os.close(self._write)
         self._read = self._write = -1
@@ -97,7 +100,7 @@ class CtrlC:
         if self._read >= 0:
             with contextlib.suppress(OSError):
                 came = os.read(self._read, 4096)
-        return signal.SIGINT in came
+        return signal.SIGINT in came or SENTINEL.is_interrupted()
 
 
 def _is_default() -> bool:

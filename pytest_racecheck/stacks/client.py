@@ -19,12 +19,14 @@ from pytest_racecheck.stacks.sentinel import (
     DEADLINE,
     DUMPED,
     FIRED,
+    INTERRUPTED,
     KNOWN,
     LENGTH,
     MAX_KNOWN,
     PAGE,
     QUIT,
     RELEASE,
+    SIGNALS,
 )
 
 if TYPE_CHECKING:
@@ -116,6 +118,16 @@ class Client:
     def beat(self) -> None:
         """The calling thread, which waits for nothing else, has the GIL."""
         self._words[BEAT] = real.monotonic_ns()
+
+    def hear(self, pipe: int | None) -> None:
+        """Where a Ctrl-C shows itself although nobody can have the GIL; None: nowhere."""
+        self._words[SIGNALS] = 0 if pipe is None else pipe + 1
+        self._words[INTERRUPTED] = 0
+
+    def is_interrupted(self) -> bool:
+        """Whether a Ctrl-C has come, of which the pipe does not tell any longer. Said once."""
+        heard, self._words[INTERRUPTED] = bool(self._words[INTERRUPTED]), 0
+        return heard
 
     def _allow(self, pid: int) -> None:
         """Lets the sentinel look into this process where only ancestors may (Yama's scope 1), and into its forks."""

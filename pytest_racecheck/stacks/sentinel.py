@@ -31,7 +31,9 @@ DUMPED: Final = 2  # the last deadline whose dump is complete
 LENGTH: Final = 3  # of that dump, in bytes; it follows the page
 QUIT: Final = 4  # written by the watched process: not 0 when the sentinel is to end
 BEAT: Final = 5  # when a thread of the watched process last had the GIL for a moment, only to say so
-KNOWN: Final = 6  # how many processes were there before the test; their ids follow
+SIGNALS: Final = 6  # written by the watched process: where it hears of signals, one more than a file descriptor
+INTERRUPTED: Final = 7  # not 0 when a Ctrl-C was among what was there to be heard, while nobody had the GIL to do so
+KNOWN: Final = 8  # how many processes were there before the test; their ids follow
 MAX_KNOWN: Final = 500
 PAGE: Final = 4096
 
@@ -43,6 +45,9 @@ RELEASE: Final = getattr(signal, "SIGRTMAX", 0) - 2
 
 #: Real seconds after the deadline, and since the GIL was last to be had, after which that signal is sent.
 STUCK_SECONDS: Final = 10.0
+
+#: The same after a Ctrl-C, if the thread is not the main one: that one is needed to end the session in good order.
+INTERRUPTED_SECONDS: Final = 3.0
 
 #: Real seconds between two looks at the page, from the dump to the first signal, and from one signal to the next.
 INTERVAL: Final = 0.1
@@ -207,6 +212,8 @@ class Sentinel:
         while not words[QUIT] and self._is_alive():
             deadline = words[DEADLINE]
             self._look(deadline)
+            if deadline and self._is_interrupted():
+                self._release_gil(deadline, INTERRUPTED_SECONDS)
             rest = INTERVAL if not deadline else (deadline + self._put_off - time.monotonic_ns()) / 1e9
             if rest > 0:
                 time.sleep(min(rest, INTERVAL))
@@ -214,7 +221,7 @@ class Sentinel:
                 self._strike(deadline)
             else:
                 self._wake_up()
-                self._release_gil(deadline)
+                self._release_gil(deadline, STUCK_SECONDS)
                 time.sleep(INTERVAL)
 
     def _look(self, deadline: int) -> None:
@@ -258,21 +265,38 @@ class Sentinel:
             found["processes"].append({"pid": child, "command": command(child), **details})
         return found
 
-    def _release_gil(self, deadline: int) -> None:
+    def _is_interrupted(self) -> bool:
+        """Whether a Ctrl-C has come and nobody has had the GIL since."""
+        words = self._words
+        if time.monotonic_ns() - max(words[BEAT], self._since) < INTERRUPTED_SECONDS * 1e9:
+            return False
+        if words[SIGNALS] and not words[INTERRUPTED]:
+            with contextlib.suppress(OSError):
+                pipe = os.open(f"/proc/{self._pid}/fd/{words[SIGNALS] - 1}", os.O_RDONLY | os.O_NONBLOCK)
+                try:
+                    words[INTERRUPTED] = signal.SIGINT in os.read(pipe, PAGE)
+                finally:
+                    os.close(pipe)
+        return bool(words[INTERRUPTED])
+
+    def _release_gil(self, deadline: int, seconds: float) -> None:
         """Nothing of the watched process can act, since a thread keeps the GIL: has that one let go of it."""
-        now, last = time.monotonic_ns(), max(deadline, self._words[BEAT], self._released)
-        if RELEASE <= 0 or now - last < STUCK_SECONDS * 1e9:
+        now, struck, beat = time.monotonic_ns(), deadline if self._words[FIRED] == deadline else 0, self._words[BEAT]
+        if RELEASE <= 0 or now - max(struck, beat, self._released) < seconds * 1e9:
             return
         is_first, self._released = self._released < deadline, now
         owners: list[int] = []
         if is_first:
             owners = [each["os_thread_id"] for each in dump(self._py_spy, self._pid)["threads"] if each["owns_gil"]]
+        # py-spy does not always know, and may be wrong; most likely it is the main thread then.
+        owner = owners[0] if owners else self._pid
+        if owner == self._pid and now - max(struck, beat) < STUCK_SECONDS * 1e9:
+            return
         if self._words[DEADLINE] == deadline:
             import ctypes
 
-            # py-spy does not always know, and may be wrong; most likely it is the main thread then.
             with contextlib.suppress(OSError, AttributeError):
-                ctypes.CDLL(None).tgkill(self._pid, owners[0] if owners else self._pid, RELEASE)
+                ctypes.CDLL(None).tgkill(self._pid, owner, RELEASE)
 
     def _wake_up(self) -> None:
         if SIGNAL is not None and time.monotonic() >= self._next_signal:

@@ -202,6 +202,15 @@ CTRL_C = """
         pathlib.Path("ready").touch()
         thread.join()
 
+    @pytest.mark.race(interleavings=3, timeout=1000)
+    def test_child_keeps_the_gil():
+        def keep():
+            pathlib.Path("ready").touch()
+            sum(iter(int, 1))
+        thread = threading.Thread(target=keep)
+        thread.start()
+        thread.join()
+
     def test_unmarked():
         thread = threading.Thread(target=LEFT.recv, args=(1,))
         thread.start()
@@ -226,7 +235,10 @@ def interrupted(seconds: float, *options: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("program", "test"),
-    [(CTRL_C, "test_waits"), (CTRL_C, "test_child_waits"), (CTRL_C, "test_unmarked"), (NEVER, "test_native")],
+    [
+        *[(CTRL_C, f"test_{name}") for name in ("waits", "child_waits", "child_keeps_the_gil", "unmarked")],
+        (NEVER, "test_native"),
+    ],
 )
 def test_one_ctrl_c_ends_the_session(pytester: pytest.Pytester, program: str, test: str) -> None:
     pytester.makeconftest(IMPATIENT)
