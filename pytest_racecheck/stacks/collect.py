@@ -189,14 +189,15 @@ class _Scenery:
         held = [
             Held(self.name(each.value), each.file, each.line)
             for each in taken
-            if not any(lock is each.value for lock, _ in thread.holds) and _is_lock(each.value)
+            if not any(holding.is_same_lock(each.value, lock) for lock, _ in thread.holds) and _is_lock(each.value)
         ]
         for lock, site in thread.holds:
-            block = next((each for each in taken if each.value is lock), None)
+            block = next((each for each in taken if holding.is_same_lock(each.value, lock)), None)
+            name = self.name(block.value if block else lock)
             if site is not None:
-                held.append(Held(self.name(lock), site.file, site.line))
+                held.append(Held(name, site.file, site.line))
             elif lock is not thread.resource:
-                held.append(Held(self.name(lock), block.file if block else "", block.line if block else 0))
+                held.append(Held(name, block.file if block else "", block.line if block else 0))
         return held
 
 

@@ -12,7 +12,7 @@ import linecache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_racecheck.detect import peek
-from pytest_racecheck.detect.stacks import local, user_frames
+from pytest_racecheck.detect.stacks import library_frames, local, user_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,12 @@ class Taken(NamedTuple):
 def taken_by(frame: FrameType | None) -> list[Taken]:
     """What the thread with this innermost frame took by ``with`` and has not given back, outermost first."""
     found: list[Taken] = []
+    released = [local(each, "self") for each in library_frames(frame) if each.f_code.co_qualname == "Condition.wait"]
     for each in reversed(user_frames(frame)):
         file = each.f_code.co_filename
         for item in _open_items(each):
             value = _evaluate(each, item.context_expr)
-            if value is not None:
+            if value is not None and not any(is_same_lock(condition, value) for condition in released):
                 found.append(Taken(value, file, item.context_expr.lineno))
     return found
 
