@@ -53,6 +53,9 @@ _IN_WHAT: Final = ("sleeping", "in select", "in poll", "in epoll", "in read", "w
 #: A thread that wants the GIL waits for a condition variable; nothing else does that without being named.
 _GIL: Final = "pthread_cond_timedwait"
 
+#: Where threads do what is not theirs.
+_ENGINE: Final = "/pytest_racecheck/engine/"
+
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]+")
 
 #: Functions of the standard library in which its own threads wait for work; those of them that do so in others, since
@@ -104,6 +107,8 @@ def state_of(thread: dict[str, Any]) -> str:
         doing = "waiting for the GIL"
     if doing == "in native code":
         doing = _in_native_code(native)
+    if doing == "in poll" and _ENGINE in next((each["filename"] for each in frames if not is_native(each)), ""):
+        doing = "computing"  # between two steps of its own, it looks whether others have got what they wait for
     # Machine code that runs without giving up the GIL says so; one that waits in the system is named by its call.
     if not doing and (thread["active"] or thread["owns_gil"]):
         doing = "computing"
