@@ -19,6 +19,7 @@ LOCK_ORDER: Final = "lock-order cycle"
 SELF: Final = "self-deadlock"
 _JOIN: Final = "join of a thread that never ends"
 _STARVATION: Final = "pool starvation"
+_IMPORT: Final = "lock and import in opposite orders"
 _FUTURE: Final = "future never completed"
 _TASKS: Final = "Queue.join without task_done"
 
@@ -27,6 +28,7 @@ _TASKS: Final = "Queue.join without task_done"
 _DEAD_ENDS: Final[dict[str, tuple[str, str]]] = {
     "ended": ("lock held by a thread that has ended", "a thread that has ended can't release it"),
     "lock": ("lock that no controlled thread holds", "no thread of the test is left to release it"),
+    "import": ("import that never ends", "it did not end by itself"),
     "tasks": (_TASKS, "no thread is left to call it"),
     "barrier": ("barrier with too few parties", "no thread is left to come"),
     "semaphore": ("semaphore never released", "no thread is left to release it"),
@@ -43,6 +45,7 @@ _DEAD_ENDS: Final[dict[str, tuple[str, str]]] = {
 _ADVICE: Final = {
     LOCK_ORDER: "Take these locks in the same order in every thread.",
     SELF: "A thread can't take a Lock that it holds already; an RLock it can.",
+    _IMPORT: "Import the module where the lock is not held: at the top of the file.",
     _STARVATION: "A task must not wait for another task of its own pool: wait outside, or use a second pool.",
     _TASKS: "Every get() needs its task_done(), also where the work on the item fails.",
 }
@@ -101,6 +104,8 @@ def _name_cycle(waits: dict[str, Wait], cycle: list[str]) -> str:
     kinds = {waits[each].kind for each in cycle}
     if kinds == {"lock"}:
         return SELF if len(cycle) == 1 else LOCK_ORDER
+    if kinds == {"lock", "import"}:
+        return _IMPORT
     if any(waits[each].pool for each in cycle):
         return _STARVATION
     return _JOIN if "join" in kinds else _FUTURE
@@ -122,6 +127,8 @@ def _cycle_line(scene: Scene, cycle: list[str]) -> str:
         before = waits[cycle[n - 1]]
         if before.kind == "lock":
             role = f"holds {before.name}, "
+        elif before.kind == "import":
+            role = f"runs {before.name}, "
         elif before.pool:
             role = f"is a worker of {before.pool}, "
         else:

@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Site
 
 WaitKind = Literal[
-    "lock", "notify", "event", "semaphore", "barrier", "get", "put", "tasks", "future", "join", "idle", "other"
+    "lock",
+    "import",
+    "notify",
+    "event",
+    "semaphore",
+    "barrier",
+    "get",
+    "put",
+    "tasks",
+    "future",
+    "join",
+    "idle",
+    "other",
 ]
 
 _CONDITION: Final = ("threading.py", "Condition.wait")
@@ -53,6 +65,7 @@ _AWAITED: Final[dict[WaitKind, str]] = {
     "future": "the result of {}",
 }
 _JOIN: Final = ("threading.py", "Thread.join")
+_IMPORT: Final = ("<frozen importlib._bootstrap>", "_ModuleLock.acquire")
 _SHUTDOWN: Final = ("concurrent/futures/thread.py", "ThreadPoolExecutor.shutdown")
 _WORKER: Final = ("concurrent/futures/thread.py", "_worker")
 _RUN_TASK: Final = ("concurrent/futures/thread.py", "_WorkItem.run")
@@ -126,12 +139,14 @@ class Scene:
         self.finished = finished
         self.namer = Namer(each.frame for each in blocked)
         self._threads: dict[int, str] = {}
+        self._idents: dict[object, str] = {}
         self._runners: dict[int, str] = {}
         self._pools: dict[int, _Pool] = {}
         for each in blocked:
             self._look_at(each)
         if "main" in self.blocked:
             self._threads.setdefault(id(threading.main_thread()), "main")
+            self._idents.setdefault(threading.main_thread().ident, "main")
         self.waits = {each.id: self._wait(each) for each in blocked}
 
     def is_waiter(self, thread: BlockedThread, held: object) -> bool:
@@ -148,6 +163,7 @@ class Scene:
             call = _call(frame)
             if call == _BOOTSTRAP:
                 self._threads[id(local(frame, "self"))] = thread.id
+                self._idents[peek.attribute(local(frame, "self"), "_ident")] = thread.id
             elif call == _RUN_TASK:
                 self._runners[id(peek.attribute(local(frame, "self"), "future"))] = thread.id
             elif call == _WORKER:
@@ -165,6 +181,8 @@ class Scene:
             return self._wait_for_lock(thread, name)
         if kind == "join":
             return self._wait_for_thread(thread, target)
+        if kind == "import":
+            return self._wait_for_import(thread, target)
         if kind == "future":
             return self._wait_for_future(thread, target)
         if kind == "idle":
@@ -181,6 +199,8 @@ class Scene:
             call, frame = next((call, frame) for call, frame in reversed(calls) if call in _CALLS)
             kind, variable = _CALLS[call]
             return kind, local(frame, variable)
+        if calls and calls[0][0] == _IMPORT:
+            return "import", local(calls[0][1], "self")
         joined = next((local(frame, "self") for call, frame in calls if call == _JOIN), None)
         if joined is not None or thread.operation == "join":
             return "join", joined if joined is not None else thread.resource
@@ -201,6 +221,13 @@ class Scene:
         else:
             text = f"{name}, held by no controlled thread"
         return Wait(thread, "lock", thread.resource, name, text, on, ended=ended)
+
+    def _wait_for_import(self, thread: BlockedThread, module: object) -> Wait:
+        name = f"the import of {peek.attribute(module, 'name')}"
+        owner = self._idents.get(peek.attribute(module, "owner"))
+        if owner is None:
+            return Wait(thread, "import", module, name, f"{name}, which no controlled thread runs")
+        return Wait(thread, "import", module, name, f"{name}, which {owner} runs", [owner])
 
     def _wait_for_thread(self, thread: BlockedThread, joined: object) -> Wait:
         on = [self._threads[id(joined)]] if id(joined) in self._threads else thread.owner_ids

@@ -31,7 +31,7 @@ def find_ring(baton: Baton) -> Diagnosis | None:
     waiting = {
         thread: thread.waits.owner
         for thread in baton.threads
-        if thread.slot < 0 and not thread.ended and thread.deadline is None and _is_lock(thread.waits)
+        if thread.slot < 0 and not thread.ended and thread.deadline is None and _is_for_good(thread)
     }
     for start in waiting:
         thread, steps = waiting.get(start), 0
@@ -42,9 +42,13 @@ def find_ring(baton: Baton) -> Diagnosis | None:
     return None
 
 
-def _is_lock(resource: object) -> bool:
-    # The lock that Condition.wait() makes for one waiter is held by that waiter, yet released by whoever notifies.
-    return hasattr(resource, "owner") and getattr(resource, "origin", None) is not Origin.waiter
+def _is_for_good(thread: ControlledThread) -> bool:
+    """Whether the thread waits for a lock that, as far as is known, nobody but its owner will release."""
+    lock = thread.waits
+    if not hasattr(lock, "owner") or getattr(lock, "origin", Origin.outside).handed:
+        return False
+    # A daemon may wait for ever, for somebody to release what it took itself: as good a signal as any.
+    return lock.owner is not thread or thread.thread is None or not thread.thread.daemon
 
 
 def _ended(baton: Baton) -> list[str]:

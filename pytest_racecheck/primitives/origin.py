@@ -6,6 +6,7 @@ used one lock from a place, every operation on a lock from there is a scheduling
 
 from __future__ import annotations
 
+import importlib
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,16 +19,17 @@ if TYPE_CHECKING:
 
 _THREADING = threading.__file__
 _CONDITION_WAIT = threading.Condition.wait.__code__
+_MODULE_LOCK = importlib._bootstrap._ModuleLock.__init__.__code__  # type: ignore[attr-defined]
 
 
 class Origin:
     """One place that makes synchronisation objects.
 
     ``shared``: two threads used one of its objects. ``observed``: somebody looked whether one was taken, without
-    waiting, so that the moment of a release can be seen.
+    waiting, so that the moment of a release can be seen. ``handed``: who takes one leaves it to others to release it.
     """
 
-    __slots__ = ("observed", "private", "shared")
+    __slots__ = ("handed", "observed", "private", "shared")
 
     #: How often something new was learnt about any origin: more operations are scheduling points since then.
     learnt: ClassVar[int] = 0
@@ -38,10 +40,11 @@ class Origin:
     outside: ClassVar[Origin]
     waiter: ClassVar[Origin]
 
-    def __init__(self, shared: bool = False, private: bool = False) -> None:
+    def __init__(self, shared: bool = False, private: bool = False, handed: bool = False) -> None:
         self.shared = shared
         self.observed = False
         self.private = private
+        self.handed = handed
 
     def seen(self, resource: Any, me: ControlledThread) -> None:
         """``me`` uses ``resource``, an object from here that has a slot ``user``."""
@@ -65,7 +68,7 @@ class Origin:
 Origin.outside = Origin(shared=True)
 
 #: The lock that `Condition.wait` makes for one waiter: taken by it before anyone else knows it, so there is no choice.
-Origin.waiter = Origin(private=True)
+Origin.waiter = Origin(private=True, handed=True)
 
 _origins: dict[tuple[CodeType, int], Origin] = {}
 
@@ -83,7 +86,8 @@ def origin_of(frame: FrameType | None) -> Origin:
     key = (frame.f_code, frame.f_lasti)
     origin = _origins.get(key)
     if origin is None:
-        origin = _origins[key] = Origin()
+        # Who waits for another thread's import takes a lock, which that thread releases.
+        origin = _origins[key] = Origin(handed=frame.f_code is _MODULE_LOCK)
     if Origin.every:
         origin.shared = origin.observed = True
     return origin

@@ -108,9 +108,11 @@ def lock_cycle(run: StressRun, kind: type | None = None) -> list[StressThread]:
     waiting: dict[StressThread, StressThread] = {}
     for thread in list(run.threads):
         lock = thread.waits
-        if thread.ended or thread.timed or getattr(lock, "origin", None) is Origin.waiter:
+        if thread.ended or thread.timed or getattr(lock, "origin", Origin.outside).handed:
             continue
         owner = getattr(lock, "owner", None)
+        if owner is thread and thread.thread is not None and thread.thread.daemon:
+            continue  # it may wait for ever, for somebody to release what it took itself
         if owner is not None and (kind is None or isinstance(lock, kind)):
             waiting[thread] = owner
     for start in waiting:

@@ -13,7 +13,6 @@ from pytest_racecheck.detect.clocks import Clocks
 from pytest_racecheck.detect.happens_before import GIVES, TAKES
 from pytest_racecheck.engine.operation import UNKNOWN, Access
 from pytest_racecheck.engine.places import current_site
-from pytest_racecheck.primitives.origin import Origin
 from pytest_racecheck.watch.coverage import Orders
 from pytest_racecheck.watch.leaks import leaks
 from pytest_racecheck.watch.lock_order import LockOrder, root_of
@@ -126,11 +125,11 @@ class Watcher:
             self._clocks.take(number, resource)
             if thread.limit is not None:
                 self._tried.add(resource)
-            elif thread.held and resource.origin is not Origin.waiter:
+            elif thread.held and not resource.origin.handed:
                 self.lock_order.acquired(thread, resource)
         elif kind == "release":
             self._clocks.give(number, resource)
-            if resource.owner is not thread and resource.origin is not Origin.waiter:
+            if resource.owner is not thread and not resource.origin.handed:
                 self.handed.add(root_of(resource))
         else:
             self._rarely(number, thread, kind, resource)

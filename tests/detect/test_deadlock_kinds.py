@@ -550,3 +550,59 @@ def test_it_is_found_at_once_and_its_threads_are_unwound(pytester: pytest.Pytest
     )
     assert session.test["first_failure"] < 50
     assert session.failure["reproduced"] == [10, 10]
+
+
+def test_import_and_join(pytester: pytest.Pytester) -> None:
+    pytester.syspathinsert()
+    pytester.makepyfile(
+        imported="""
+        import threading
+
+        def work():
+            import imported
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        """
+    )
+    session = Session(
+        pytester,
+        """
+        @pytest.mark.race
+        def test_it():
+            import imported
+        """,
+    )
+    line = "main runs the import of imported, joins T1; T1 waits for the import of imported, which main runs"
+    session.says("join of a thread that never ends", line)
+    assert session.holds("T1") == []
+
+
+def test_import_and_lock(pytester: pytest.Pytester) -> None:
+    pytester.syspathinsert()
+    pytester.makepyfile(imported="import test_it\nwith test_it.lock_c:\n    pass\n")
+    session = Session(
+        pytester,
+        """
+        @pytest.fixture(autouse=True)
+        def anew():
+            import sys
+            sys.modules.pop("imported", None)
+
+        @pytest.mark.race(interleavings=100)
+        def test_it(anew):
+            def locked():
+                with lock_c:
+                    import imported
+
+            def free():
+                lock_a.acquire()
+                lock_a.release()
+                import imported
+
+            together(free, locked)
+        """,
+    )
+    assert session.failure["cause"] == "lock and import in opposite orders"
+    assert "runs the import of imported, wants test_it.lock_c" in session.failure["message"]
