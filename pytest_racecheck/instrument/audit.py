@@ -33,7 +33,7 @@ from pytest_racecheck.instrument.registry import wanted
 from pytest_racecheck.instrument.scope import in_library, is_runner
 
 if TYPE_CHECKING:
-    from types import CodeType
+    from types import CodeType, FrameType
 
     from pytest_racecheck.instrument.scope import Scope
 
@@ -239,6 +239,12 @@ class Audit:
             known = self._known[code] = self._is_trusted(code)
         if not known:
             self._note(caller, line, code.co_qualname)
+
+    def imported(self, frame: FrameType) -> None:
+        """A module is imported, in ``frame``. The next thread that imports it does nothing, which nobody is told of."""
+        thread = current.thread
+        if thread is not None and current.concurrent and not thread.quiet and thread.ident == real.get_ident():
+            self.gaps.add(f"{frame.f_globals.get('__name__')} is imported while others run; the next to do so finds it")
 
     def _note(self, caller: CodeType, line: int, name: str) -> None:
         self.gaps.add(f"{_place(caller, line)} calls {name}, which racecheck can't see into")

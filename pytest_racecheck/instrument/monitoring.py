@@ -223,6 +223,8 @@ class Callbacks:
     def _meet(self, code: CodeType, frame: FrameType) -> bool:
         """Looks at code that starts for the first time. Whether that start may be forgotten, for it is out of scope."""
         if registry.is_import(code, frame):
+            if self._auditor is not None:
+                self._auditor.imported(frame)
             return True
         try:
             entry = registry.meet(code, frame.f_globals)

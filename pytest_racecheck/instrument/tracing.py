@@ -70,6 +70,11 @@ class Tracing:
         """See the protocol; from the next thread that is entered."""
         self.auditor = auditor
 
+    def imported(self, frame: FrameType) -> None:
+        """A module is imported, in ``frame``."""
+        if self.auditor is not None:
+            self.auditor.imported(frame)
+
     def enter_thread(self) -> None:
         """Traces the calling thread from here on, together with whoever traced it before."""
         ident = real.get_ident()
@@ -175,6 +180,7 @@ def _tracer(
         except KeyError:
             pass
         if registry.is_import(code, frame):
+            tracing.imported(frame)
             return None
         entry = registry.meet(code, frame.f_globals)
         plan = plans[id(code)] = entry.begin(code) if registry.wanted(code, scope) else None

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Engine
 
 SHARED: dict[str, int] = {"a": 1}
@@ -317,3 +319,22 @@ def test_what_makes_a_class_is_not(engine: Engine) -> None:
 
     explored = engine.explore(lambda: engine.together(make, make), strategy="exhaustive")
     assert explored.verdict == "proved", explored.result.notes
+
+
+def test_a_module_that_is_imported_anew_is_no_proof(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who imports it first does what is in it, who comes later does not, and an import is no operation."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "imported_anew.py").write_text("VALUE = 1\n")
+
+    def load() -> None:
+        import imported_anew  # type: ignore[import-not-found] # noqa: F401
+
+    def body() -> None:
+        sys.modules.pop("imported_anew", None)
+        engine.together(load, load)
+
+    result = engine.explore(body, strategy="exhaustive").result
+    assert result.verdict == "passed"
+    assert any("imported_anew is imported while others run" in note for note in result.notes)
