@@ -14,10 +14,14 @@ from types import FrameType
 from typing import Any, Final
 
 from pytest_racecheck.engine.places import is_users
+from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.instrument.registry import quiet
 from pytest_racecheck.pytesting import private
 
 _OURS: Final = "pytest_racecheck."
+
+#: Calls all that a controlled thread does. When that is over, the others go on.
+_LIFE: Final = Scheduler.live.__code__
 
 
 def _still(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,6 +41,14 @@ def _is_for_us(frame: FrameType | None) -> bool:
     return False
 
 
+def _end(debugger: Any) -> None:
+    """What a step past the end of a thread leads to, where there is nothing to look at any more: the others go on."""
+    leave = getattr(debugger, "do_continue", None)
+    if leave is not None and debugger.stoplineno != -1:  # else that was asked for
+        with quiet():
+            leave("")
+
+
 def started_still() -> AbstractContextManager[None]:
     """Inside, debuggers that tests enter start outside of the engine's control."""
     return private.debugger_start(_still)
@@ -54,7 +66,10 @@ def keep_still(debugger: Any) -> None:
             return trace
         if event == "call" and _is_for_us(frame.f_back):
             return None
-        return dispatch(frame, event, arg)
+        following = dispatch(frame, event, arg)
+        if event == "return" and frame.f_back is not None and frame.f_back.f_code is _LIFE:
+            _end(debugger)
+        return following
 
     debugger.trace_dispatch = trace  # type: ignore[method-assign]
     debugger.reset = _still(debugger.reset)  # type: ignore[method-assign]  # what its set_trace() does before it traces

@@ -124,3 +124,31 @@ def test_the_report_is_there_before_the_prompt_whoever_runs_the_test(
     session.sendline("q")
     session.expect(pexpect.EOF)
     session.close()
+
+
+def test_a_step_past_the_end_of_a_thread_goes_on(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.race(interleavings=2)
+        def test_it(racecheck):
+            def stop():
+                if racecheck.interleaving == 0:
+                    breakpoint()
+                done.append(1)
+
+            done = []
+            racecheck.run(stop, lambda: done.append(2))
+            assert sorted(done) == [1, 2]
+        """
+    )
+    monkeypatch.setenv("TERM", "dumb")
+    session = pytester.spawn_pytest("--color=no", 60)
+    for _ in range(20):
+        if session.expect([r"\(Pdb\) ", "IO-capturing resumed"]) == 1:
+            break
+        session.sendline("n")
+    session.expect("1 passed")
+    session.expect(pexpect.EOF)
+    session.close()
