@@ -30,11 +30,13 @@ def open_dates() -> None:
     _put({"now": classmethod(_now), "utcnow": classmethod(_utcnow)})
 
 
-def close_dates() -> None:
-    """Takes them away. Harmless when called twice."""
-    if _originals:
-        _put(_originals)
-        _originals.clear()
+def close_dates() -> bool:
+    """Takes them away, and says whether they were there. Harmless when called twice."""
+    if not _originals:
+        return False
+    _put(_originals)
+    _originals.clear()
+    return True
 
 
 def _put(methods: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_racecheck.engine import older
-from pytest_racecheck.primitives import channels, files, selecting, thread
+from pytest_racecheck.primitives import channels, files, selecting, thread, travel
 from pytest_racecheck.primitives.lock import Lock
 from pytest_racecheck.primitives.patches import Patches
 from pytest_racecheck.primitives.rlock import RLock
@@ -49,6 +49,7 @@ def release() -> None:
     global _users
     _users -= 1
     if _users == 0:
+        travel.forget()
         _patches.undo()
         calls = [call for _, call in files.stand_ins()]
         for functions in files.capabilities():
@@ -57,6 +58,7 @@ def release() -> None:
 
 def _install() -> None:
     older.find()
+    travel.watch({name: getattr(time, name) for name in _TIMES if hasattr(time, name)})
     stand_ins = {id(original): stand_in for original, stand_in in _functions()}
     for original, call in files.stand_ins():
         for functions in files.capabilities():
