@@ -46,6 +46,9 @@ class PlainWorld:
 
     def tear_down(self) -> None: ...
 
+    def has_finalizers(self) -> bool:
+        return False
+
     def call(self) -> None:
         self.values.append(self._body())
 

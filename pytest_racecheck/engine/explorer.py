@@ -319,7 +319,7 @@ class Explorer:
         runner = self._stresser or self._runner
         if self._failed:
             runner.unwind()
-        runner.tear_down()
+        runner.tear_down(failed=self._failed)
         runner.end()
 
     def _stress(self, search: Search) -> Run:

@@ -53,7 +53,10 @@ class World(Protocol):
         """The test body; raises what it raises."""
 
     def tear_down(self) -> None:
-        """The item's own fixtures, none of a wider scope."""
+        """The item's own fixtures, none of a wider scope. Does nothing if that is done already."""
+
+    def has_finalizers(self) -> bool:
+        """Whether code of the test's runs in `tear_down`: it may check what came of the run."""
 
     def is_outcome(self, exc: BaseException) -> bool:
         """Whether ``exc`` ends the whole item (skip, interrupt, ...) instead of failing an interleaving."""
@@ -196,7 +199,10 @@ class Runner:
             FILE_SYSTEM.origin.shared = lock_origin.Origin.outside.observed = True
 
     def call(self, *, set_up: bool) -> Run:
-        """Runs the test body, after setting the world up if asked. Raises only what ends the whole item."""
+        """Runs the test body, after setting the world up if asked, and tears down what may fail then.
+
+        Raises only what ends the whole item.
+        """
         scheduler = self._scheduler
         assert scheduler is not None
         try:
@@ -212,6 +218,10 @@ class Runner:
                 self._world.set_up()
             self._world.call()
             scheduler.drain()
+            if not scheduler.failures and self._world.has_finalizers():
+                self._world.tear_down()
+                # Threads whose sockets and files are taken away from them may well end with an exception.
+                scheduler.failures.clear()
         except Unwind as end:
             forget_frames(end)
         except BaseException as caught:
@@ -305,8 +315,11 @@ class Runner:
         self._target.raises = HangFailure
         WATCHDOG.arm(self._target, self._settings.timeout)
 
-    def tear_down(self) -> None:
-        """Lets the world tear down, under control, so that fixtures can still talk to their threads."""
+    def tear_down(self, *, failed: bool) -> None:
+        """Lets the world tear down, under control, so that fixtures can still talk to their threads.
+
+        ``failed``: the run did, so that nobody has to know what else comes of that.
+        """
         scheduler = self._scheduler
         assert scheduler is not None
         self.limit_tear_down()
@@ -315,6 +328,9 @@ class Runner:
             self._look_for_leaks(scheduler)
         except Unwind:
             scheduler.main_continues()
+        except BaseException as error:
+            if not failed or self._world.is_outcome(error):
+                raise
         finally:
             if WATCHDOG.disarm():
                 scheduler.main_continues()

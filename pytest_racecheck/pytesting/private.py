@@ -6,6 +6,7 @@ them is refused by ``missing_names`` when the first marked test is about to run,
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import warnings
@@ -37,7 +38,16 @@ def set_up(item: pytest.Item) -> None:
 
 def tear_down(item: pytest.Item) -> None:
     """Tear down the item alone, by telling pytest that a test with the same parents comes next."""
-    cast("Any", item.session)._setupstate.teardown_exact(item.parent)
+    state = cast("Any", item.session)._setupstate
+    finalizers = state.stack[item][0]
+    try:
+        state.teardown_exact(item.parent)
+    except BaseException:
+        # It goes on with the others only after what it takes for a failure, which the end of a run is not.
+        while finalizers:
+            with contextlib.suppress(BaseException):
+                finalizers.pop()()
+        raise
 
 
 def forget_set_up(session: pytest.Session) -> None:
@@ -64,6 +74,24 @@ def renew(item: pytest.Item) -> None:
     if getattr(node, "cls", None) is not None:
         node.__dict__.pop("_instance", None)
         node._obj = None
+
+
+def has_finalizers(item: pytest.Item) -> bool:
+    """Whether code that is not pytest's own runs when the item alone is torn down."""
+    finalizers: list[Any] = list(cast("Any", item.session)._setupstate.stack[item][0])
+    for definition in active_fixtures(item).values():
+        if definition.scope == "function":
+            finalizers += getattr(definition, "_finalizers", ())
+    return any(map(_is_of_others, finalizers))
+
+
+def _is_of_others(finalizer: Any) -> bool:
+    function = getattr(finalizer, "func", finalizer)
+    if getattr(function, "__name__", "") == "_teardown_yield_fixture":
+        function = finalizer.args[0]
+        if function.__module__ in ("_pytest.python", "_pytest.unittest"):  # they call teardown_method and its like
+            return True
+    return not str(getattr(function, "__module__", "")).startswith(("_pytest.", "pytest_racecheck."))
 
 
 def surround_finalizers(item: pytest.Item, before: Callable[[], object], after: Callable[[], object]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,9 +31,13 @@ class ItemWorld:
         self._output = output
         self._reset = item.ihook.pytest_racecheck_reset
         self._has_reset_hooks = bool(self._reset.get_hookimpls())
+        self._has_finalizers: bool | None = None
+        self._scratch: Path | None = None
 
     def set_up(self) -> None:
         """Fresh function-scoped fixtures, as at the start of a test."""
+        if self._scratch is not None:  # the last one stays, for whoever wants to look at it
+            shutil.rmtree(self._scratch, ignore_errors=True)
         self._output.begin()
         if self._has_reset_hooks:
             self._reset(item=self._item)
@@ -46,12 +52,20 @@ class ItemWorld:
         self._body()
 
     def tear_down(self) -> None:
-        """The item's own fixtures, and everything that is put back with them."""
-        scratch = self._hygiene.before_tear_down()
+        """The item's own fixtures, and everything that is put back with them; nothing if they are gone."""
+        if not private.is_set_up(self._item):
+            return
+        self._scratch = self._hygiene.before_tear_down()
         try:
             private.tear_down(self._item)
         finally:
-            self._hygiene.after_tear_down(scratch)
+            self._hygiene.after_tear_down()
+
+    def has_finalizers(self) -> bool:
+        """Whether code that is not pytest's own runs in `tear_down`."""
+        if self._has_finalizers is None:
+            self._has_finalizers = private.has_finalizers(self._item)
+        return self._has_finalizers
 
     def is_outcome(self, exc: BaseException) -> bool:
         """Whether an exception says how the whole test ends: skipped, expected to fail, session to stop.

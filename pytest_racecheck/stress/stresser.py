@@ -97,6 +97,10 @@ class Stresser:
             self._world.set_up()
             self._world.call()
             run.drain()
+            if not run.failures and self._world.has_finalizers():
+                run.main.allowance = 0.0
+                self._world.tear_down()
+                run.failures.clear()
         except Unwind:
             pass
         except BaseException as caught:
@@ -178,8 +182,11 @@ class Stresser:
         if older.held_by([each.ident for each in left_over(run) if each.ident is not None]):
             self.unwind()
 
-    def tear_down(self) -> None:
-        """Lets the world tear down: the time limit holds, and nothing is made to sleep."""
+    def tear_down(self, *, failed: bool) -> None:
+        """Lets the world tear down: the time limit holds, and nothing is made to sleep.
+
+        ``failed``: the run did, so that nobody has to know what else comes of that.
+        """
         run = self._run
         if run is None:
             self._world.tear_down()
@@ -195,6 +202,9 @@ class Stresser:
             self._world.tear_down()
         except Unwind:
             pass
+        except BaseException as error:
+            if not failed or self._world.is_outcome(error):
+                raise
         finally:
             self._leave(run)
 

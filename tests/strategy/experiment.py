@@ -47,6 +47,9 @@ class Experiment:
 
     def tear_down(self) -> None: ...
 
+    def has_finalizers(self) -> bool:
+        return False
+
     def is_outcome(self, exc: BaseException) -> bool:
         return isinstance(exc, KeyboardInterrupt)
 
@@ -67,7 +70,7 @@ class Experiment:
         with runner.suspended():
             outcome = self._outcome()
         runner.unwind()
-        runner.tear_down()
+        runner.tear_down(failed=False)
         runner.end()
         return outcome, run
 
