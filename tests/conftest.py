@@ -46,8 +46,7 @@ class PlainWorld:
 
     def tear_down(self) -> None: ...
 
-    def has_finalizers(self) -> bool:
-        return False
+    def finish(self) -> None: ...
 
     def call(self) -> None:
         self.values.append(self._body())

@@ -38,9 +38,8 @@ class _Body:
     def tear_down(self) -> None:
         """There are no fixtures."""
 
-    def has_finalizers(self) -> bool:
+    def finish(self) -> None:
         """There are no fixtures."""
-        return False
 
     def is_outcome(self, exc: BaseException) -> bool:
         """Whether it ends everything."""

@@ -67,6 +67,8 @@ class Diagnosis:
     threads: list[ThreadReport]
     details: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
+    #: What locks and the like are called here, by their ids.
+    names: dict[int, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> list[str]:
@@ -97,6 +99,7 @@ def diagnose(blocked: list[BlockedThread], finished: list[str]) -> Diagnosis:
         threads=[_report(scene, each) for each in blocked],
         details=_details(waits, told),
         advice=[_ADVICE[kind]] if kind in _ADVICE else [],
+        names=scene.namer.given,
     )
 
 

@@ -73,7 +73,8 @@ class Event:
 class Turn:
     """The baton went from one thread to another before event ``before`` of the run.
 
-    ``preempted``: the thread could have gone on. ``reason``: why it did not, in plain words.
+    ``preempted``: the thread could have gone on. ``reason``: why it did not, in plain words; ``{}`` in it stands for
+    ``subject``, the name of what it waits for.
     """
 
     before: int
@@ -82,6 +83,12 @@ class Turn:
     preempted: bool
     reason: str = ""
     site: Site | None = None
+    subject: str = ""
+
+    @property
+    def why(self) -> str:
+        """The whole reason."""
+        return self.reason.replace("{}", self.subject) if self.subject else self.reason
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ _MAX_LENGTH: Final = 60
 # a variable that holds the lock itself, and that says more than the insides of a library object ("condition._lock").
 _GLOBAL: Final = 1
 _LOCAL: Final = 2
+_SELF: Final = 5  # of which there is one for now; others of its kind may come
 _NUMBERED_SELF: Final = 4
 _LIBRARY_VALUE: Final = 1  # on top, when a local variable holds a lock, a list ... and no object of the reader's
 _ITEM: Final = 1
@@ -81,6 +82,11 @@ class Namer:
         self._known[id(value)] = (value, name)
         return name
 
+    @property
+    def given(self) -> dict[int, str]:
+        """The names that it gave, by the ids of their objects."""
+        return {each: name for each, (_, name) in self._known.items()}
+
 
 def name_of(value: object, frames: Iterable[FrameType | None]) -> str:
     """The name of one object. To name several, share one ``Namer``: it looks around once and keeps names apart."""
@@ -105,14 +111,16 @@ def _look_around(frames: list[FrameType]) -> dict[int, str]:
                 # The number in the middle keeps equal costs in the order of discovery.
                 heapq.heappush(heap, (found.cost, next(ways), found))
 
-    add(_roots(frames))
-    while heap:
-        found = heapq.heappop(heap)[2]
-        if id(found.value) not in names:
-            names[id(found.value)] = _short(found.name)
-            alive.append(found.value)
-            if len(heap) + len(names) < _MAX_WAYS:
-                add(islice(_inside(found), _MAX_ITEMS))
+    # Numbers tell objects apart, but not which is which: they are for what nothing else leads to.
+    for roots in (_roots(frames), _numbered_selves(frames)):
+        add(roots)
+        while heap:
+            found = heapq.heappop(heap)[2]
+            if id(found.value) not in names:
+                names[id(found.value)] = _short(found.name)
+                alive.append(found.value)
+                if len(heap) + len(names) < _MAX_WAYS:
+                    add(islice(_inside(found), _MAX_ITEMS))
     return names
 
 
@@ -148,22 +156,31 @@ def _module(value: ModuleType) -> tuple[str, dict[str, object]] | None:
 
 def _local_roots(frames: list[FrameType]) -> Iterator[_Found]:
     meanings: dict[str, dict[int, object]] = {}
-    selves: dict[str, dict[int, object]] = {}
     for name, value in _variables(frames):
-        if name == "self":
-            selves.setdefault(peek.type_name(type(value)), {})[id(value)] = value
-        else:
+        if name != "self":
             meanings.setdefault(name, {})[id(value)] = value
     for name, values in meanings.items():
         if len(values) == 1:
             for value in values.values():
                 yield _Found(value, name, _LOCAL + _LIBRARY_VALUE * _is_library(type(value)), 0)
-    for name, values in selves.items():
-        for n, value in enumerate(values.values(), 1):
-            if len(values) == 1:
-                yield _Found(value, name, _LOCAL, 0)
-            else:
-                yield _Found(value, f"{name} #{n}", _NUMBERED_SELF, 0)
+    for name, selves in _selves(frames).items():
+        if len(selves) == 1:
+            yield _Found(selves[0], name, _SELF, 0)
+
+
+def _numbered_selves(frames: list[FrameType]) -> Iterator[_Found]:
+    for name, selves in _selves(frames).items():
+        if len(selves) > 1:
+            yield from (_Found(value, f"{name} #{n}", _NUMBERED_SELF, 0) for n, value in enumerate(selves, 1))
+
+
+def _selves(frames: list[FrameType]) -> dict[str, list[object]]:
+    """What ``self`` means in these frames, by the name of its type."""
+    found: dict[str, dict[int, object]] = {}
+    for name, value in _variables(frames):
+        if name == "self":
+            found.setdefault(peek.type_name(type(value)), {})[id(value)] = value
+    return {name: list(values.values()) for name, values in found.items()}
 
 
 def _variables(frames: list[FrameType]) -> Iterator[tuple[str, object]]:

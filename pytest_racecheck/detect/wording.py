@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+
+from pytest_racecheck.report.files import short_file, short_files
 
 if TYPE_CHECKING:
     from pytest_racecheck.detect.events import Event
 
 _DID: Final = {"read": "read it", "write": "wrote it", "update": "changed it"}
+
+
+#: What files are called in the sentences that are being written.
+_names: dict[str, str] = {}
+
+
+@contextmanager
+def told_apart(files: Iterable[str]) -> Iterator[None]:
+    """Sentences that are written inside tell these files apart, by more than their names where it takes that."""
+    _names.update(short_files(set(files)))
+    try:
+        yield
+    finally:
+        _names.clear()
 
 
 def place(event: Event) -> str:
@@ -28,4 +46,4 @@ def did_to(event: Event) -> str:
 
 def at(file: str, line: int) -> str:
     """As in ``bank.py:27``."""
-    return f"{file.replace(chr(92), '/').rpartition('/')[2]}:{line}"
+    return f"{_names.get(file) or short_file(file)}:{line}"

@@ -29,6 +29,8 @@ class Search:
         self.survives = False
         #: It fails in the serial schedule, and passes in another one.
         self.other_order = False
+        #: One schedule leads to runs that fail and to runs that don't, and no world outside has a part in that.
+        self.diverges = False
         #: Where two replays of the failure first differed, in words.
         self.divergence = ""
         self.last: Run

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.engine.confirmation import REPLAYS
 from pytest_racecheck.engine.errors import (
     DeadlockFailure,
     FindingFailure,
@@ -92,7 +91,9 @@ class Conclusion:
             return "race" if self.token[0] or pursued is not None else "serial-failure"
         if search.done == 1 if pursued is None else pursued.finding.kind == "leak" and not run.schedule:
             return "race" if search.other_order else "serial-failure"
-        return "race" if search.reproduced[0] else "nondeterministic"
+        if pursued is not None or not search.diverges:
+            return "race" if search.reproduced[0] else "nondeterministic"
+        return "nondeterministic"
 
     def _strategy(self) -> str:
         if self.token is not None:
@@ -140,12 +141,24 @@ class Conclusion:
             return interrupted
         if verdict != "nondeterministic":
             return run.error
-        failure = NondeterministicFailure(
-            f"interleaving {self.search.done - 1} failed with {type(run.error).__name__}: {run.error}; "
-            + (_SURVIVES if self.search.survives else _DIVERGES.format(REPLAYS, self.search.divergence))
-        )
+        failure = NondeterministicFailure(self._what_differs(run.error))
         failure.__cause__ = None if isinstance(run.error, FindingFailure) else run.error
         return failure
+
+    def _what_differs(self, error: BaseException) -> str:
+        search = self.search
+        what = f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
+        if search.survives:
+            return (
+                f"{what}, in interleaving {search.first_failure} and by now in the serial one as well, which passed at "
+                "first: that is chance, or state survives from one interleaving to the next"
+            )
+        again, replays = search.reproduced
+        difference = f"; two of these first differ at {search.divergence}" if search.divergence else ""
+        return (
+            f"{what}, in interleaving {search.first_failure} and in {again or 'none'} of {replays} replays of its "
+            f"schedule{difference}"
+        )
 
     # ------------------------------------------------------------------ what else is to be said
 
@@ -199,15 +212,3 @@ class Conclusion:
 
 #: So many places that outlive an interleaving are named in a warning.
 _SURVIVORS: Final = 3
-
-#: Why a failure may not show again.
-_SURVIVES: Final = (
-    "by now, the serial schedule fails in that way as well, which passed at first. State survives from one "
-    "interleaving to the next (a module-level cache, a registry, a singleton, a file): put it back in a "
-    "function-scoped fixture"
-)
-_DIVERGES: Final = (
-    "replaying its schedule {} times did not show that again{}. The usual causes: state that survives from one "
-    "interleaving to the next (a module-level cache, a singleton), a clock or random numbers outside racecheck's "
-    "control, the order of a set, a thread that it does not control"
-)

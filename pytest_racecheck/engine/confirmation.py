@@ -65,19 +65,35 @@ class Confirmation:
             search.survives = True
             search.reproduced = (0, REPLAYS)
             return failed
-        same = sum(self.replay(Replay(schedule)).same_failure(failed) for _ in range(REPLAYS - 1))
+        replays = [self.replay(Replay(schedule)) for _ in range(REPLAYS - 1)]
+        same = sum(each.same_failure(failed) for each in replays)
         if not same and failed.uncontrolled:
             found = self._by_marks(search, failed)
             if found is not None:
                 return found
-        self.under_gil = self._search_under_gil(failed, schedule)
+        diverges = not all(each.failed for each in replays) and not failed.uncontrolled
+        if not diverges:
+            self.under_gil = self._search_under_gil(failed, schedule)
         recorded = self.recorded(Replay(schedule), failed)
         same += recorded.same_failure(failed)
         search.reproduced = (same, REPLAYS)
-        if not same:
-            again = self.replay(Replay(schedule), Recording())
-            search.divergence = first_difference(recorded.recording, again.recording)
+        search.diverges = failed.kind == "failed" and (diverges or not same)
+        if search.diverges:
+            return self._told_apart(search, schedule, failed, recorded) or failed
         return recorded if recorded.same_failure(failed) else failed
+
+    def _told_apart(self, search: Search, schedule: Schedule, failed: Run, recorded: Run) -> Run | None:
+        """Looks for two runs of one schedule that differ, and notes where. Returns one that fails as ``failed`` did."""
+
+        def find(fails: bool) -> Run | None:
+            runs = (self.replay(Replay(schedule), Recording()) for _ in range(REPLAYS))
+            return next((run for run in runs if run.same_failure(failed) is fails), None)
+
+        passing = find(fails=False)
+        failing = find(fails=True) if search.reproduced[0] else None  # comes last: it stays set up
+        if passing is not None:
+            search.divergence = first_difference((failing or recorded).recording, passing.recording)
+        return failing
 
     def recorded(self, chosen: Strategy, failed: Run) -> Run:
         """Runs once more what led to a failure, to record it."""

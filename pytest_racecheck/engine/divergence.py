@@ -5,21 +5,23 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from pytest_racecheck.detect.wording import at
+
 if TYPE_CHECKING:
     from pytest_racecheck.detect.events import Event
     from pytest_racecheck.engine.recorder import Recording
 
 
 def first_difference(one: Recording | None, other: Recording | None) -> str:
-    """A clause to go on with in a sentence about a replay, empty when the two runs are alike."""
+    """Where the two differ first, empty when they are alike."""
     if one is None or other is None:
         return ""
     for first, second in zip_longest(one.events, other.events):
         if first is None or second is None or _what(first) != _what(second):
             event = first or second
             site = event.site
-            where = f" `{site.source}` at {site.file}:{site.line}" if site is not None else ""
-            return f", and two of the replays first differ at the {event.kind}{where} ({event.thread})"
+            where = f" `{site.source}` at {at(site.file, site.line)}" if site is not None else ""
+            return f"the {event.kind}{where} ({event.thread})"
     return ""
 
 

@@ -41,7 +41,7 @@ class ThreadFailure(InterleavingFailure):
 
 
 class NondeterministicFailure(InterleavingFailure):
-    """A failure was seen, yet replaying its very schedule did not show it again."""
+    """A failure was seen, yet replaying its very schedule does not show it, or not each time."""
 
 
 class VacuousFailure(InterleavingFailure):

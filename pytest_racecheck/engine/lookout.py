@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine import current, real, waiting
 from pytest_racecheck.engine.places import is_users
+from pytest_racecheck.report.files import short_file
 
 if TYPE_CHECKING:
     from _thread import LockType
@@ -109,7 +110,7 @@ def _describe(frame: FrameType) -> str:
         user = user.f_back
     if user is None:
         return innermost
-    file = user.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    file = short_file(user.f_code.co_filename)
     return f"a call in {file}:{user.f_lineno}"
 
 

@@ -90,6 +90,10 @@ class Names:
             self._kept.append(lock)
         return name
 
+    def rename(self, names: dict[int, str]) -> dict[str, str]:
+        """Others found ``names``, by the ids of their objects. Returns what these were called here, and are now."""
+        return {self._names[each]: name for each, name in names.items() if self._names.get(each, name) != name}
+
     def of_object(self, thing: object, scheduler: Scheduler) -> str:
         """The name of an object of the standard library, or of its kind."""
         name = self._names.get(id(thing))

@@ -209,29 +209,40 @@ class Recording:
         resource: Any = source.resource
         if source.kind in _MEMORY and hasattr(resource, "site"):
             site = resource.site
-        reason = "preempted" if can_go_on else self._reason(source, frame)
-        self.turns.append(Turn(len(self.events), source.label, target.label, can_go_on, reason, site))
+        reason, subject = ("preempted", "") if can_go_on else self._reason(source, frame)
+        self.turns.append(Turn(len(self.events), source.label, target.label, can_go_on, reason, site, subject))
 
-    def _reason(self, source: ControlledThread, frame: FrameType) -> str:
+    def _reason(self, source: ControlledThread, frame: FrameType) -> tuple[str, str]:
+        """Why it does not go on, and the name that ``{}`` in it stands for."""
         kind, resource = source.kind, source.resource
         if kind == "end":
-            return "ended"
+            return "ended", ""
         if kind == "sleep":
-            return f"sleeps {duration(resource)}"
+            return f"sleeps {duration(resource)}", ""
         if isinstance(resource, ControlledThread):
-            return f"waits for the end of {resource.label}"
+            return f"waits for the end of {resource.label}", ""
         if source.scheduler.stuck == "livelock":
-            return "goes on like that"
+            return "goes on like that", ""
         if source.waits is None:
-            return "done" if source.path == "0" else "waits"
+            return ("done" if source.path == "0" else "waits"), ""
         what = awaited(frame) if _is_private(resource) else None
         if what is not None:
-            return f"waits for {what[0].format(self._names.of_object(what[1], source.scheduler))}"
+            return f"waits for {what[0]}", self._names.of_object(what[1], source.scheduler)
         name = self._names.of_lock(resource, source.scheduler, library_call(frame), lock_expression(current_site()))
         owner = getattr(resource, "owner", None)
         if kind == "get":
-            return f"waits for an item in {name}"
-        return f"blocked on {name}" + (f" held by {owner.label}" if owner is not None else "")
+            return "waits for an item in {}", name
+        return "blocked on {}" + (f" held by {owner.label}" if owner is not None else ""), name
+
+    def rename(self, names: dict[int, str]) -> None:
+        """Calls locks and the like as others do who saw more: ``names``, by their ids."""
+        found = self._names.rename(names)
+        for event in self.events if found else ():
+            event.resource = found.get(event.resource, event.resource)
+            event.subject = found.get(event.subject, event.subject)
+            event.holds = tuple(found.get(name, name) for name in event.holds)
+        for turn in self.turns:
+            turn.subject = found.get(turn.subject, turn.subject)
 
     def woken(self, thread: ControlledThread) -> None:
         """Nothing that a report shows."""

@@ -14,7 +14,7 @@ from pytest_racecheck.detect.happens_before import order_of
 from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
 from pytest_racecheck.detect.relevance import deadlock_levels, race_levels
 from pytest_racecheck.detect.stacks import library_name
-from pytest_racecheck.detect.wording import did
+from pytest_racecheck.detect.wording import did, told_apart
 from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.schedule import encode
 from pytest_racecheck.report.model import (
@@ -90,7 +90,8 @@ def build_failure(
     if run.diagnosis is not None:
         _add_diagnosis(failure, run.diagnosis, recording)
     if recording is not None:
-        _add_story(failure, recording, _text(raised), finding)
+        with told_apart(event.site.file for event in recording.events if event.site is not None):
+            _add_story(failure, recording, _text(raised), finding)
     return failure
 
 
@@ -109,6 +110,7 @@ def _add_diagnosis(failure: Failure, diagnosis: Diagnosis, recording: Recording 
     failure.advice = diagnosis.advice
     if recording is None:
         return
+    recording.rename(diagnosis.names)
     alive = {thread.id for thread in failure.threads}
     failure.ended = [thread for thread in _threads(recording) if thread.id not in alive]
     for thread in failure.threads:
@@ -204,7 +206,7 @@ def _steps(recording: Recording, levels: list[int]) -> list[Step]:
         step = _step(event, levels[index], index + 1)
         turn = turns.get(event.n + 1)
         if turn is not None and turn.source == event.thread:
-            step.switch, step.to = turn.reason, turn.target
+            step.switch, step.to = turn.why, turn.target
         steps.append(step)
     return steps
 

@@ -75,7 +75,7 @@ class Run:
 def _cycle(diagnosis: Diagnosis) -> tuple[str, list[str]]:
     """What a deadlock is about, whichever of the threads is called T1; of a loop, whichever of its lines one is at."""
     parts = diagnosis.cycle.split(";")
-    return diagnosis.kind, sorted(re.sub(r"\b(T[\d.]+|main)\b| \(\S+:\d+\)", "", part) for part in parts)
+    return diagnosis.kind, sorted(re.sub(r"\b(T[\d.]+|main)\b| \([^()]+:\d+\)", "", part) for part in parts)
 
 
 def _place(error: BaseException | None) -> tuple[str, int] | None:

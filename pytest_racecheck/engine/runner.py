@@ -53,10 +53,10 @@ class World(Protocol):
         """The test body; raises what it raises."""
 
     def tear_down(self) -> None:
-        """The item's own fixtures, none of a wider scope. Does nothing if that is done already."""
+        """The item's own fixtures, none of a wider scope."""
 
-    def has_finalizers(self) -> bool:
-        """Whether code of the test's runs in `tear_down`: it may check what came of the run."""
+    def finish(self) -> None:
+        """What of `tear_down` is code of the test's, if any is: it may check what came of the run."""
 
     def is_outcome(self, exc: BaseException) -> bool:
         """Whether ``exc`` ends the whole item (skip, interrupt, ...) instead of failing an interleaving."""
@@ -218,8 +218,8 @@ class Runner:
                 self._world.set_up()
             self._world.call()
             scheduler.drain()
-            if not scheduler.failures and self._world.has_finalizers():
-                self._world.tear_down()
+            if not scheduler.failures:
+                self._world.finish()
                 # Threads whose sockets and files are taken away from them may well end with an exception.
                 scheduler.failures.clear()
         except Unwind as end:

@@ -31,6 +31,7 @@ from pytest_racecheck.instrument.containers import container_of, holds_container
 from pytest_racecheck.instrument.effects import EFFECTS, VIEWS, effect_of
 from pytest_racecheck.instrument.registry import wanted
 from pytest_racecheck.instrument.scope import in_library, is_runner
+from pytest_racecheck.report.files import short_file
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -265,8 +266,7 @@ class Audit:
 
 
 def _place(code: CodeType, line: int) -> str:
-    file = code.co_filename.replace("\\", "/").rpartition("/")[2]
-    return f"{file}:{line}"
+    return f"{short_file(code.co_filename)}:{line}"
 
 
 def _looks_inside(function: object, first: object) -> bool:

@@ -7,6 +7,7 @@ next to nothing when there is nothing to do.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import warnings
@@ -38,17 +39,19 @@ class Hygiene:
         self._restore += [_streams(self._item.config), _wider_finalizers(self._item)]
 
     def before_tear_down(self) -> Path | None:
-        """The directory that the interleaving had for itself, to be removed before the next one."""
+        """The directory that the interleaving has for itself, to be given to ``after_tear_down``."""
         if self._tmp_path_key is not None:
             # The fixture tmp_path deletes this when it goes, and pytest writes it only once for a test.
             self._item.stash[self._tmp_path_key] = {"setup": True}
             return private.fixture_value(self._item, "tmp_path")  # type: ignore[return-value]
         return None
 
-    def after_tear_down(self) -> None:
+    def after_tear_down(self, scratch: Path | None) -> None:
         """The fixtures are gone: put everything back as it was before they came."""
         for restore in self._restore:
             restore()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def end(self, failure: BaseException | None) -> None:
         """The last interleaving is over and still set up: thin out what pytest is going to report."""

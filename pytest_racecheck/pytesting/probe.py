@@ -31,9 +31,8 @@ class _World:
     def tear_down(self) -> None:
         """There are no fixtures."""
 
-    def has_finalizers(self) -> bool:
+    def finish(self) -> None:
         """There are no fixtures."""
-        return False
 
     def is_outcome(self, exc: BaseException) -> bool:
         """Whether it ends the session."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,8 +35,6 @@ class ItemWorld:
 
     def set_up(self) -> None:
         """Fresh function-scoped fixtures, as at the start of a test."""
-        if self._scratch is not None:  # the last one stays, for whoever wants to look at it
-            shutil.rmtree(self._scratch, ignore_errors=True)
         self._output.begin()
         if self._has_reset_hooks:
             self._reset(item=self._item)
@@ -52,20 +49,23 @@ class ItemWorld:
         self._body()
 
     def tear_down(self) -> None:
-        """The item's own fixtures, and everything that is put back with them; nothing if they are gone."""
-        if not private.is_set_up(self._item):
-            return
-        self._scratch = self._hygiene.before_tear_down()
+        """The item's own fixtures, unless `finish` did that, and everything that is put back with them."""
         try:
-            private.tear_down(self._item)
+            if private.is_set_up(self._item):
+                self._finalize()
         finally:
-            self._hygiene.after_tear_down()
+            self._hygiene.after_tear_down(self._scratch)
 
-    def has_finalizers(self) -> bool:
-        """Whether code that is not pytest's own runs in `tear_down`."""
+    def finish(self) -> None:
+        """The item's own fixtures, if there is any code in that which is not pytest's own."""
         if self._has_finalizers is None:
             self._has_finalizers = private.has_finalizers(self._item)
-        return self._has_finalizers
+        if self._has_finalizers:
+            self._finalize()
+
+    def _finalize(self) -> None:
+        self._scratch = self._hygiene.before_tear_down()
+        private.tear_down(self._item)
 
     def is_outcome(self, exc: BaseException) -> bool:
         """Whether an exception says how the whole test ends: skipped, expected to fail, session to stop.

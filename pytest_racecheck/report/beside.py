@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from pytest_racecheck.report.files import short_files
 from pytest_racecheck.report.terminal import clean
 
 if TYPE_CHECKING:
@@ -47,12 +48,13 @@ def _coverage(coverage: Coverage, interleavings: int, shown: int | None) -> Iter
     pairs = f"{coverage.both} {'pair' if coverage.both == 1 else 'pairs'} seen in both orders"
     yield f"lines that touch the same: {pairs}, {coverage.one} in one order only{part}"
     one = [pair for pair in coverage.pairs if not pair.both]
+    names = short_files({line.file for pair in one for line in (pair.first, pair.second)})
     shown = _PAIRS_SHOWN if shown is None else shown
     for pair in one[:shown]:
-        yield f"  {clean(pair.resource)}: {_place(pair.first)} only before {_place(pair.second)}"
+        yield f"  {clean(pair.resource)}: {_place(pair.first, names)} only before {_place(pair.second, names)}"
     if len(one) > shown:
         yield f"  {len(one) - shown} more (-vv shows them)"
 
 
-def _place(line: CodeLine) -> str:
-    return f"{clean(line.file).replace(chr(92), '/').rpartition('/')[2]}:{line.line}"
+def _place(line: CodeLine, names: dict[str, str]) -> str:
+    return f"{clean(names[line.file])}:{line.line}"

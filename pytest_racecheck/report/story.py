@@ -59,8 +59,9 @@ def entries(failure: Failure, verbose: int, arrow: str, dots: str, most: int | N
 
     ``most`` is how many entries there may be, the last ones; unless given, what suits a terminal.
     """
-    told = _Teller(failure, verbose, arrow, dots).tell()
-    _add_ends(told, failure)
+    teller = _Teller(failure, verbose, arrow, dots)
+    told = teller.tell()
+    _add_ends(told, failure, teller)
     if verbose < 2:
         told = _fold_loops(told, dots)
         for entry in told:
@@ -145,11 +146,15 @@ class _Teller:
             return told
         if not told:
             told.append(Entry(thread, steps=[last.n]))
-        reason = clean(last.switch)
-        for name, short in self._names.items():
-            reason = reason.replace(clean(name), clean(short))
+        reason = self.shortened(clean(last.switch))
         told[-1].turn = f"{reason} {self._arrow} {clean(last.to)}" if last.to in self._lanes else reason
         return told
+
+    def shortened(self, text: str) -> str:
+        """A clean text with short names in it."""
+        for name, short in self._names.items():
+            text = text.replace(clean(name), clean(short))
+        return text
 
     def _effect(self, step: Step) -> str:
         """Such as ``read balance: 100``, ``write balance: 100 → 30``, ``acquire lock_a``."""
@@ -184,7 +189,7 @@ def _is_rest_of(step: Step, before: Step) -> bool:
     )
 
 
-def _add_ends(told: list[Entry], failure: Failure) -> None:
+def _add_ends(told: list[Entry], failure: Failure, teller: _Teller) -> None:
     """Where the exception was raised, if that is in a thread with a part in the story; who waits in the end."""
     if failure.raised is not None and failure.kind == "race":
         number = max((step.n for step in failure.steps if step.thread == failure.raised_in), default=0)
@@ -194,7 +199,7 @@ def _add_ends(told: list[Entry], failure: Failure) -> None:
         if last is None or not thread.stack or thread.waits_for is None or last.turn.startswith(("blocked", "waits")):
             continue
         frame = thread.stack[-1]
-        turn = f"waits for {clean(thread.waits_for)}"
+        turn = teller.shortened(f"waits for {clean(thread.waits_for)}")
         if last.place == (frame.file, frame.line) and not last.turn:
             last.effects = [effect for effect in last.effects if not effect.startswith(f"{_WORDS['block']} ")]
             last.turn = turn

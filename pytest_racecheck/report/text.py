@@ -158,14 +158,13 @@ class _Section:
 
     def _other(self, failure: Failure) -> list[list[Line]]:
         what_to_do = [each for text in WHAT_TO_DO.get(failure.kind, []) for each in self.layout.paragraph(f"- {text}")]
-        return [
-            [*self.title(), *render_sentences(failure, self.layout)],
-            what_to_do,
-            *self._threads(failure.threads),
-            self._preemptions(failure.preemptions),
+        if failure.steps and failure.reproduced[0] and not self.layout.verbose:
+            details = [self._timeline(failure)]
+        else:
+            details = [*self._threads(failure.threads), self._preemptions(failure.preemptions)]
             # How they got there matters less than where they are.
-            self._timeline(failure) if self.layout.verbose else [],
-        ]
+            details += [self._timeline(failure) if self.layout.verbose else []]
+        return [[*self.title(), *render_sentences(failure, self.layout)], what_to_do, *details]
 
     def _timeline(self, failure: Failure) -> list[Line]:
         layout = self.layout

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from pytest_racecheck.report.files import short_files
 from pytest_racecheck.report.story import Entry, entries, threads_of
 from pytest_racecheck.report.styled import Line, Span, filled, fit, line, width_of
 from pytest_racecheck.report.terminal import Symbols, cells, clean, short_function, wrap
@@ -28,9 +28,10 @@ def render_timeline(failure: Failure, width: int, verbose: int, symbols: Symbols
     titles = {each: _title(each, threads.get(each)) for each in threads_of(failure, verbose)}
     gutter = len(str(max((entry.line for entry in told), default=0)))
     lane = min((width + _SEPARATOR) // max(len(titles), 1) - _SEPARATOR, _WIDEST_LANE)
+    files = short_files({entry.file for entry in told})
     if lane >= _NARROWEST_LANE and len(titles) > 1:
-        return _columns(told, titles, _Lane(lane, gutter, symbols, colour=colour))
-    return _stacked(told, titles, _Lane(width, gutter, symbols, colour=colour, indent=_INDENT))
+        return _columns(told, titles, _Lane(lane, gutter, symbols, files, colour=colour))
+    return _stacked(told, titles, _Lane(width, gutter, symbols, files, colour=colour, indent=_INDENT))
 
 
 def _title(thread: str, report: ThreadReport | None) -> str:
@@ -44,11 +45,14 @@ def _title(thread: str, report: ThreadReport | None) -> str:
 
 
 class _Lane:
-    """Draws the entries of one thread, in lines of at most ``width`` cells."""
+    """Draws the entries of one thread, in lines of at most ``width`` cells; ``names`` says what files are called."""
 
-    def __init__(self, width: int, gutter: int, symbols: Symbols, *, colour: bool, indent: str = "") -> None:
+    def __init__(
+        self, width: int, gutter: int, symbols: Symbols, names: dict[str, str], *, colour: bool, indent: str = ""
+    ) -> None:
         self.width = width
         self.symbols = symbols
+        self._names = names
         self._gutter = gutter
         self._colour = colour
         self._indent = indent
@@ -61,7 +65,7 @@ class _Lane:
             found.append(line(f"{self._indent}{entry.folded}", "dim"))
         if entry.file and self._files.get(entry.thread) != entry.file:
             self._files[entry.thread] = entry.file
-            found.append(line(f"{self._indent}{clean(PurePath(entry.file).name)}", "dim"))
+            found.append(line(f"{self._indent}{clean(self._names[entry.file])}", "dim"))
         if entry.line:
             found += self._source(entry)
         beside = f"{self._indent}{' ' * self._gutter}   "

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_racecheck.detect.wording import at
+from pytest_racecheck.detect.wording import at, told_apart
 from pytest_racecheck.engine.names import Names
 from pytest_racecheck.engine.places import current_site
 from pytest_racecheck.primitives.origin import Origin
@@ -175,9 +175,10 @@ def _finding(cycle: _Cycle, harmless: str) -> Finding:
         for site in (edge.site,)
     ]
     names = list(dict.fromkeys(name for edge in edges for name in (edge.held_name, edge.wanted_name)))
-    told = "; ".join(
-        f"{edge.label} holds {edge.held_name} and takes {edge.wanted_name} at {at(edge.site.file, edge.site.line)}"
-        for edge in edges
-    )
+    with told_apart(edge.site.file for edge in edges):
+        told = "; ".join(
+            f"{edge.label} holds {edge.held_name} and takes {edge.wanted_name} at {at(edge.site.file, edge.site.line)}"
+            for edge in edges
+        )
     text = f"lock-order inversion: {told}"
     return Finding("lock-order", " and ".join(names), text, sites, harmless, interleaving=cycle.interleaving)

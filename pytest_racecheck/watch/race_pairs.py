@@ -17,7 +17,7 @@ from pytest_racecheck.detect import peek
 from pytest_racecheck.detect.code import code_at
 from pytest_racecheck.detect.fasttrack import FastTrack
 from pytest_racecheck.detect.stacks import user_frames
-from pytest_racecheck.detect.wording import at
+from pytest_racecheck.detect.wording import at, told_apart
 from pytest_racecheck.engine import older
 from pytest_racecheck.engine.names import container_name
 from pytest_racecheck.engine.peek import show
@@ -145,7 +145,8 @@ def _finding(pair: _Pair, harmless: str) -> Finding:
         for access, label, function in pair.sides
         for site in (access.site,)
     ]
-    first, second = (f"{each.thread} {_DID[each.operation]} it at {at(each.file, each.line)}" for each in sites)
+    with told_apart(each.file for each in sites):
+        first, second = (f"{each.thread} {_DID[each.operation]} it at {at(each.file, each.line)}" for each in sites)
     text = f"data race on {pair.resource}: {first}, {second}, and nothing orders the two"
     return Finding("data-race", pair.resource, text, sites, harmless, interleaving=pair.interleaving)
 

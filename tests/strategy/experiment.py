@@ -47,8 +47,7 @@ class Experiment:
 
     def tear_down(self) -> None: ...
 
-    def has_finalizers(self) -> bool:
-        return False
+    def finish(self) -> None: ...
 
     def is_outcome(self, exc: BaseException) -> bool:
         return isinstance(exc, KeyboardInterrupt)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_racecheck.report.files import short_files
 from pytest_racecheck.report.html.graph import Graph, wait_for_graph
 from pytest_racecheck.report.html.state import changes
 from pytest_racecheck.report.outcomes import share
@@ -194,6 +194,7 @@ def _level(failure: Failure, verbose: int, name: str, told: list[Entry]) -> Leve
     lanes = {each: _lane(each, reports.get(each)) for each in threads_of(failure, verbose)}
     numbers = {each: number for number, each in enumerate(lanes, 1)}
     steps = {step.n: step for step in failure.steps}
+    names = short_files({entry.file for entry in told})
     files: dict[str, str] = {}
     rows = []
     before = ""
@@ -206,7 +207,7 @@ def _level(failure: Failure, verbose: int, name: str, told: list[Entry]) -> Leve
             thread=lanes[entry.thread],
             code=_marked(entry),
             effects=[_parted(effect) for effect in entry.effects],
-            file=PurePath(file).name,
+            file=names[file] if file else "",
             holds=_held([steps[n] for n in entry.steps]) if entry.line else [],
             new_lane=entry.thread != before,
         )
