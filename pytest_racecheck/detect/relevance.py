@@ -14,6 +14,9 @@ STORY: Final = 0
 BESIDE: Final = 1
 NOISE: Final = 2
 
+#: So many accesses that stand close to a clash are told with it.
+_MOST_CLOSE: Final = 6
+
 _NEVER_MORE: Final = frozenset(("start", "join", "begin", "end", "block"))
 
 
@@ -25,6 +28,7 @@ def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
     locks = {lock for event in trace.events for lock in event.holds if _is_on(event, clash)}
     last = {event.thread: event.n for event in clash}
     turns = {turn.before - 1 for turn in trace.turns}
+    close = _close_to(clash, trace, threads, shared)
 
     def level(event: Event) -> int:
         if event.kind == "sleep" and event.thread in threads and event.n in turns:
@@ -41,10 +45,25 @@ def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
             return BESIDE
         if event.memory:
             over = event.n > last.get(event.thread, event.n) and not event.writes and event.thread != trace.thrower
-            return STORY if _is_on(event, clash) and not over else BESIDE
+            return STORY if event.n in close or (_is_on(event, clash) and not over) else BESIDE
         return STORY if event.resource in locks else BESIDE
 
     return [level(event) for event in trace.events]
+
+
+def _close_to(clash: list[Event], trace: Trace, threads: set[str], shared: set[int]) -> set[int]:
+    """Accesses to other places, few enough to be told: between those that clash, and where the exception was raised."""
+    found = {
+        event.n: event
+        for event in trace.events
+        if clash and event.memory and event.thread in threads and event.identity in shared
+    }
+    raised = trace.thrown_at
+    where = None if raised is None else (trace.thrower, raised.file, raised.line)
+    at = {n for n, event in found.items() if where == (event.thread, *event.line)}
+    among = {n for n in found if clash[0].n < n < clash[-1].n}
+    others = {n for n in among | at if not _is_on(found[n], clash)}
+    return others if len(others) <= _MOST_CLOSE else others & at if len(others & at) <= _MOST_CLOSE else set()
 
 
 def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event], *, missing: bool = False) -> list[int]:
