@@ -85,10 +85,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Find the tests to explore; without any, nothing more of racecheck is imported or registered."""
     try:
         why_not: dict[pytest.Item, str] = {}
-        selected = marked.select(items, config.stash[_SETTINGS], options.treats_all_as_marked(config), why_not)
+        refused: dict[pytest.Item, str] = {}
+        every = options.treats_all_as_marked(config)
+        selected = marked.select(items, config.stash[_SETTINGS], every, why_not, refused)
         selected = marked.replayed(selected, items, config.stash.get(options.REPLAYS, {}))
-        if selected and str(config.getoption("parallel_threads", None) or 1) != "1":
-            raise pytest.UsageError("racecheck and --parallel-threads (pytest-run-parallel) can't be used together")
+        if selected:
+            options.refuse_parallel_threads(config)
         _measure(config, items, selected)
     except pytest.UsageError as error:
         if not _is_xdist_worker(config):
@@ -99,6 +101,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.clear()
         return
     config.stash[_MARKED] = len(selected)
+    if refused:
+        config.pluginmanager.register(marked.Refusal(refused), "racecheck-refusal")
     if (selected or why_not) and not config.getoption("collectonly"):
         from pytest_racecheck.pytesting.item_hooks import ItemHooks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -29,12 +29,17 @@ GIL_HELP: Final = (
 
 
 def select(
-    items: Iterable[pytest.Item], base: Settings, every: bool, why_not: dict[pytest.Item, str]
+    items: Iterable[pytest.Item],
+    base: Settings,
+    every: bool,
+    why_not: dict[pytest.Item, str],
+    refused: dict[pytest.Item, str],
 ) -> dict[pytest.Item, Settings]:
     """The items to explore with their settings; ``every``: also those without the marker, where that is possible.
 
     ``threads`` of ``base`` hold for those without the marker alone; ``why_not`` takes the reasons why some of them are
-    not explored. UsageError, naming each test, when a marker can't be used or a marked test can't be explored.
+    not explored, ``refused`` what is wrong with marked tests that can't be. UsageError, naming each test, for arguments
+    of the marker that can't be used.
     """
     unasked, base = replace(base, unasked=True), replace(base, threads=None)
     selected: dict[pytest.Item, Settings] = {}
@@ -50,18 +55,32 @@ def select(
             continue
         try:
             chosen = functools.reduce(_with_mark, reversed(marks), base)  # closest last: it wins
-            if chosen.threads is not None and _is_unittest(item):
-                raise SettingsError("threads= is not allowed for a method of unittest.TestCase; start threads in it")
         except SettingsError as error:
             errors.setdefault(f"marker {MARKER}: {error}", []).append(item.nodeid)
         else:
-            obstacle = _obstacle(item)
-            if obstacle is not None:
-                errors.setdefault(f"marker {MARKER}: {obstacle}", []).append(item.nodeid)
-            selected[item] = chosen
+            obstacle = _obstacle(item) or _other_threads(item)
+            if obstacle is None and chosen.threads is not None and _is_unittest(item):
+                obstacle = "threads= is not allowed for a method of unittest.TestCase; start threads in it"
+            if obstacle is None:
+                selected[item] = chosen
+            else:
+                refused[item] = f"marker {MARKER}: {obstacle}"
     if errors:
         raise pytest.UsageError("\n".join(_message(nodeids, error) for error, nodeids in errors.items()))
     return selected
+
+
+class Refusal:
+    """Marked tests that can't be explored fail, each by itself: all others run."""
+
+    def __init__(self, refused: Mapping[pytest.Item, str]) -> None:
+        self._refused = refused
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Nothing of the test runs."""
+        if item in self._refused:
+            pytest.fail(self._refused[item], pytrace=False)
 
 
 def measured(items: Iterable[pytest.Item]) -> list[pytest.Item]:
@@ -122,6 +141,22 @@ def _obstacle(item: pytest.Item) -> str | None:
     if inspect.isgeneratorfunction(function):
         return "generator tests (with 'yield' in the body) are not supported; use a plain function"
     return None
+
+
+def _other_threads(item: pytest.Item) -> str | None:
+    """Whether pytest-run-parallel is told to run the test in threads of its own."""
+    if not hasattr(item.config.option, "parallel_threads"):
+        return None
+    for name in ("parallel_threads", "force_parallel_threads", "iterations"):
+        mark = item.get_closest_marker(name)
+        if mark is not None and mark.args and str(mark.args[0]) != "1":
+            return f"the marker {name} of pytest-run-parallel can't be used together with it; take {_INSTEAD[name]}"
+    return None
+
+
+_INSTEAD: Final = dict.fromkeys(
+    ("parallel_threads", "force_parallel_threads"), f"@pytest.mark.{MARKER}(threads=K), or one of the two away"
+) | {"iterations": f"@pytest.mark.{MARKER}(interleavings=N), or one of the two away"}
 
 
 def _obstacle_unasked(item: pytest.Item, threads: int | None) -> str | None:

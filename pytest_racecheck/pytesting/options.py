@@ -134,6 +134,14 @@ def session_settings(config: pytest.Config) -> Settings:
     return replace(_DEFAULTS, **values, watch=config.get_verbosity() > 0)
 
 
+def refuse_parallel_threads(config: pytest.Config) -> None:
+    """UsageError when pytest-run-parallel is to run all tests in threads of its own."""
+    for name in ("parallel_threads", "iterations") if hasattr(config.option, "parallel_threads") else ():
+        if str(config.getoption(name, None) or 1) != "1":
+            flag = f"--{name.replace('_', '-')}"
+            raise pytest.UsageError(f"racecheck and {flag} (pytest-run-parallel) can't be used together")
+
+
 def hang_timeout(config: pytest.Config) -> float | None:
     """The limit for every test, in seconds; None if there is none. UsageError for a value that can't be used."""
     name = HANG_TIMEOUT[0]
