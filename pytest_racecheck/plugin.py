@@ -62,8 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
     options.treats_all_as_marked(config)
     options.gil_report(config)
     options.hang_timeout(config)
-    json_path = options.report_path(config, options.JSON)
-    html_path = options.report_path(config, options.HTML)
+    writes = not _is_xdist_worker(config)
+    json_path = options.report_path(config, options.JSON, writes=writes)
+    html_path = options.report_path(config, options.HTML, writes=writes)
     if json_path is not None or html_path is not None or config.getoption("dist", "no") != "no":
         _collect_results(config, json_path, html_path)
     if config.getoption("dist", "no") != "no" and not _is_xdist_worker(config):

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 import pytest
 
 from pytest_racecheck import settings
+from pytest_racecheck.report import whole_file
 from pytest_racecheck.settings import Settings, SettingsError
 
 _DEFAULTS: Final = Settings()
@@ -44,7 +45,7 @@ OPTIONS: Final = (
     Option("suppressions", None, "racecheck_suppressions", "", "linelist",
            "findings that are known and don't count, kind:pattern a line; the pattern (* stands for any text) has to "
            "occur in 'file:line function resource' of one of their places"),
-    Option("replay", "--racecheck-replay", None, "TOKEN", "string",
+    Option("replay", "--racecheck-replay", "racecheck_replay", "TOKEN", "string",
            "run the selected marked tests under the one schedule that a failure report printed, or the tests of a "
            "JSON report (its path) under those that it holds"),
     Option("threads", "--racecheck-threads", "racecheck_threads", "K", "int",
@@ -128,7 +129,10 @@ def session_settings(config: pytest.Config) -> Settings:
     if "replay" in values:
         from pytest_racecheck.pytesting import replays
 
-        tokens = replays.read(values["replay"], config.invocation_params.dir)
+        on_command_line = config.getoption("racecheck_replay") is not None
+        base = config.invocation_params.dir if on_command_line else config.rootpath
+        shown_as = "--racecheck-replay" if on_command_line else "ini option racecheck_replay"
+        tokens = replays.read(values["replay"], base, shown_as)
         config.stash[REPLAYS] = tokens
         values["replay"] = next(iter(tokens.values()))
     return replace(_DEFAULTS, **values, watch=config.get_verbosity() > 0)
@@ -172,8 +176,11 @@ def gil_report(config: pytest.Config) -> bool:
     return _switch(config, "racecheck_gil_report")
 
 
-def report_path(config: pytest.Config, names: tuple[str, str, str]) -> Path | None:
-    """Where a report goes (``names`` is `JSON` or `HTML`); UsageError when nothing can be written there."""
+def report_path(config: pytest.Config, names: tuple[str, str, str], *, writes: bool) -> Path | None:
+    """Where a report goes (``names`` is `JSON` or `HTML`); UsageError when nothing can be written there.
+
+    ``writes``: this process will do so, and tries it out.
+    """
     flag, ini, _ = names
     text = config.getoption(ini)
     base, shown_as = config.invocation_params.dir, flag
@@ -181,10 +188,17 @@ def report_path(config: pytest.Config, names: tuple[str, str, str]) -> Path | No
         text, base, shown_as = config.getini(ini), config.rootpath, f"ini option {ini}"
     if text is None:
         return None
-    path = base / Path(text).expanduser()
-    nearest = next((parent for parent in path.parents if parent.exists()), None)
-    if not text.strip() or path.is_dir() or (nearest is not None and not nearest.is_dir()):
-        raise pytest.UsageError(f"{shown_as}: {text!r} is not allowed; give the path of a file that can be written")
+    try:
+        path = base / Path(text).expanduser()
+        if not text.strip():
+            raise ValueError("it is empty")
+        if writes:
+            whole_file.try_out(path)
+    except (OSError, ValueError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise pytest.UsageError(
+            f"{shown_as}: {text!r} is not allowed ({why}); give the path of a file that can be written"
+        ) from None
     return path
 
 

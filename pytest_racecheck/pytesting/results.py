@@ -114,6 +114,7 @@ class Results:
         self._why_not: dict[str, list[str]] = {}
         self._said: dict[str, str] = {}  # by pytest, of an exception
         self._with_text: weakref.WeakSet[pytest.TestReport] = weakref.WeakSet()
+        self._unwritten: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)  # before anyone who shows or keeps the report
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -151,17 +152,27 @@ class Results:
         if message is not None:
             raise pytest.UsageError(message)
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """The files are written also when the session was stopped."""
-        if self._json_path is not None:
-            from pytest_racecheck.report.json_file import write
+        for path, write in ((self._json_path, self._write_json), (self._html_path, self._write_page)):
+            try:
+                if path is not None:
+                    write(path)
+            except OSError as error:  # which passed at the start: told at the end, and the session fails
+                self._unwritten.append(f"error: {path} can't be written: {error.strerror or error}")
+                if session.exitstatus == pytest.ExitCode.OK:
+                    session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-            write(self._json_path, self._plain, self._gil)
-        if self._html_path is not None:
-            from pytest_racecheck.report.html import page
-            from pytest_racecheck.report.json_file import document
+    def _write_json(self, path: Path) -> None:
+        from pytest_racecheck.report.json_file import write
 
-            page.write(self._html_path, document(self._plain, self._gil), self._said)
+        write(path, self._plain, self._gil)
+
+    def _write_page(self, path: Path) -> None:
+        from pytest_racecheck.report.html import page
+        from pytest_racecheck.report.json_file import document
+
+        page.write(path, document(self._plain, self._gil), self._said)
 
     @pytest.hookimpl(optionalhook=True)  # of pytest-html
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
@@ -175,16 +186,7 @@ class Results:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """A section of its own, if marked tests were run; and annotations, where GitHub runs them."""
         verbosity = terminalreporter.config.get_verbosity()
-        if self._gil:
-            from pytest_racecheck.pytesting.gil_summary import show
-
-            show(terminalreporter, self._gil, _encoding())
-        if self._why_not and verbosity >= 0:
-            from pytest_racecheck.report.summary import render_unexplored
-
-            terminalreporter.section(SECTION)
-            for text in render_unexplored(self._why_not, verbosity, _encoding()):
-                terminalreporter.write_line(text)
+        self._show_others(terminalreporter, verbosity)
         if not self._plain:
             return
         from pytest_racecheck.pytesting.suppressed import can_tell
@@ -205,3 +207,18 @@ class Results:
         suppressions = self._config.getini("racecheck_suppressions") if can_tell(self._config, results) else ()
         for line in render_summary(results, verbosity, _encoding(), suppressions or ()):
             terminalreporter.write_line(line.text, **line.markup)
+
+    def _show_others(self, terminalreporter: pytest.TerminalReporter, verbosity: int) -> None:
+        """Files that could not be written, measurements, and tests that were not explored."""
+        for text in self._unwritten:
+            terminalreporter.write_line(text, red=True)
+        if self._gil:
+            from pytest_racecheck.pytesting.gil_summary import show
+
+            show(terminalreporter, self._gil, _encoding())
+        if self._why_not and verbosity >= 0:
+            from pytest_racecheck.report.summary import render_unexplored
+
+            terminalreporter.section(SECTION)
+            for text in render_unexplored(self._why_not, verbosity, _encoding()):
+                terminalreporter.write_line(text)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from pytest_racecheck.report import whole_file
+
 #: Raised when a field changes its meaning or goes; fields that are added don't count.
 SCHEMA: Final = 1
 
@@ -34,12 +36,8 @@ def write(path: Path, tests: Sequence[dict[str, Any]], gil: Sequence[dict[str, A
 
     OSError when the file can't be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document(tests, gil), indent=2, ensure_ascii=False, allow_nan=False)
-    unfinished = path.with_name(f"{path.name}.part")
-    # Values of the code under test may hold lone surrogates, which no UTF-8 file can.
-    unfinished.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-    unfinished.replace(path)
+    whole_file.write(path, f"{text}\n")
 
 
 def is_free_threaded() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,41 @@ def test_a_reader_never_sees_half_of_a_file(tmp_path: Path) -> None:
         json_file.write(path, [{"not plain": object()}])
     assert load(path)["tests"] == []
     assert [each.name for each in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        json_file.write(path, [])
+        assert path.is_fifo()
+        assert json.loads(os.read(reader, 10_000))["tests"] == []
+    finally:
+        os.close(reader)
+
+
+def test_a_file_that_can_no_longer_be_written_fails_the_session_and_hides_nothing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pathlib, shutil
+
+        def test_it():
+            shutil.rmtree("out")
+            pathlib.Path("out").touch()
+        """
+    )
+    result = pytester.runpytest("--racecheck-json=out/report.json")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["error: *report.json can't be written: *", "*1 passed*"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_places_where_nothing_can_be_written_are_usage_errors(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(): pass")
+    for path in ("/proc/report.json", "/proc/no/report.json", "~nobody-at-all/report.json"):
+        result = pytester.runpytest(f"--racecheck-json={path}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(
+            [f"ERROR: --racecheck-json: '{path}' is not allowed (*); give the path of a file *"]
+        )

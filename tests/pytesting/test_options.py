@@ -193,10 +193,10 @@ def test_bad_values_of_the_other_options(pytester: pytest.Pytester) -> None:
     (pytester.path / "file").touch()
     for arguments, message in {
         ("-o", "racecheck_all=perhaps"): "*ini option racecheck_all: 'perhaps' is not allowed; give true or false",
-        ("--racecheck-json=",): "*--racecheck-json: '' is not allowed; give the path of a file*",
-        ("--racecheck-json=.",): "*--racecheck-json: '.' is not allowed; give the path of a file*",
-        ("--racecheck-json=file/x",): "*--racecheck-json: 'file/x' is not allowed; give the path of a file*",
-        ("-o", "racecheck_json=."): "*ini option racecheck_json: '.' is not allowed; give the path of a file*",
+        ("--racecheck-json=",): "*--racecheck-json: '' is not allowed (*); give the path of a file*",
+        ("--racecheck-json=.",): "*--racecheck-json: '.' is not allowed (*); give the path of a file*",
+        ("--racecheck-json=file/x",): "*--racecheck-json: 'file/x' is not allowed (*); give the path of a file*",
+        ("-o", "racecheck_json=."): "*ini option racecheck_json: '.' is not allowed (*); give the path of a file*",
         ("--racecheck-threads=2",): "*--racecheck-threads is for tests without the marker: give --racecheck-all*",
         ("--racecheck-replay=hello",): "*--racecheck-replay*'hello' is no replay token*",
         ("--racecheck-replay=",): "*--racecheck-replay*'' is not allowed; give the token*",

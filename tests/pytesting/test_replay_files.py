@@ -54,6 +54,27 @@ def test_all_failures_of_a_report_are_replayed(pytester: pytest.Pytester, report
     result.assert_outcomes(failed=2, deselected=1)
 
 
+def test_the_ini_twin_takes_a_file_of_the_root_folder(pytester: pytest.Pytester, report: dict[str, str]) -> None:
+    pytester.makeini("[pytest]\nracecheck_replay = report.json")
+    result = pytester.runpytest("-p", "racecheck")
+    result.assert_outcomes(failed=2, deselected=1)
+    result.stdout.fnmatch_lines(["racecheck *: replays one interleaving"])
+    pytester.makeini("[pytest]\nracecheck_replay = rc9-no")
+    result = pytester.runpytest("-p", "racecheck")
+    result.stderr.fnmatch_lines(["ERROR: ini option racecheck_replay: *"])
+    token = report["test_two"]
+    pytester.runpytest("-p", "racecheck", f"--racecheck-replay={token}", "-k", "two").assert_outcomes(
+        failed=1, deselected=2
+    )
+
+
+def test_what_is_neither_a_token_nor_a_file_is_called_so(pytester: pytest.Pytester) -> None:
+    for text in ("missing.json", "~nobody-at-all/report.json"):
+        result = pytester.runpytest("-p", "racecheck", f"--racecheck-replay={text}")
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: --racecheck-replay: '{text}' is no replay token*; nor is there a file *"])
+
+
 def test_one_of_them_is_replayed_when_one_is_selected(pytester: pytest.Pytester, report: dict[str, str]) -> None:
     result = pytester.runpytest("-p", "racecheck", "--racecheck-replay=report.json", "-k", "two")
     result.assert_outcomes(failed=1, deselected=2)

@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from pytest_racecheck import __version__
+from pytest_racecheck.report import whole_file
 from pytest_racecheck.report.html import view
 from pytest_racecheck.report.model import TestResult
 from pytest_racecheck.report.terminal import clean
@@ -28,10 +29,7 @@ _TEMPLATES: Final = Path(__file__).with_name("templates")
 
 def write(path: Path, document: Mapping[str, Any], said: Mapping[str, str]) -> None:
     """Write the page to ``path``, whose folders are made, all at once. OSError when the file can't be written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text(render(document, said), encoding="utf-8")
-    unfinished.replace(path)
+    whole_file.write(path, render(document, said))
 
 
 def render(document: Mapping[str, Any], said: Mapping[str, str]) -> str:
