@@ -54,6 +54,9 @@ class PlainWorld:
     def is_outcome(self, exc: BaseException) -> bool:
         return isinstance(exc, (KeyboardInterrupt, pytest.skip.Exception))
 
+    def is_skip(self, exc: BaseException) -> bool:
+        return isinstance(exc, pytest.skip.Exception)
+
 
 class Explored(NamedTuple):
     """What came of it. ``values``: what the body returned, run by run (replays of a failure included)."""

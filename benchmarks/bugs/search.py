@@ -45,6 +45,10 @@ class _Body:
         """Whether it ends everything."""
         return isinstance(exc, KeyboardInterrupt)
 
+    def is_skip(self, exc: BaseException) -> bool:
+        """Nothing is skipped."""
+        return False
+
 
 class _Stopped(Exception):  # noqa: N818 - no error
     """The bug is found, in the last of so many interleavings."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_racecheck.engine import real
@@ -22,6 +23,8 @@ class Search:
         self.threads = 0
         self.cut = 0
         self.uncontrolled: set[str] = set()
+        #: In how many interleavings the test skipped itself, by the reason.
+        self.skipped: Counter[str] = Counter()
         self.reproduced = (1, 1)
         #: The first interleaving that failed, where it is not the last one of the search.
         self.failed_at: int | None = None
@@ -58,6 +61,8 @@ class Search:
         self.threads = max(self.threads, run.threads)
         self.cut += run.kind == "limit" and not looks
         self.uncontrolled.update(run.uncontrolled)
+        if run.skipped:
+            self.skipped[run.skipped] += 1
 
     @property
     def first_failure(self) -> int:
@@ -66,7 +71,8 @@ class Search:
 
     def is_proof(self) -> bool:
         """Whether every inequivalent interleaving was run, and all of what they do is modelled."""
-        return self.proof is not None and not (self.proof.gaps or self.cut or self.uncontrolled or self.survivors)
+        spoilt = self.cut or self.uncontrolled or self.survivors or self.skipped
+        return self.proof is not None and not (self.proof.gaps or spoilt)
 
     def stop(self) -> None:
         """The search is over; replays and reports don't count."""

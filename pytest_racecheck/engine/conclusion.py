@@ -163,7 +163,8 @@ class Conclusion:
     # ------------------------------------------------------------------ what else is to be said
 
     def _warnings(self) -> list[str]:
-        return [*self._vain(), *self._surviving(), *self.findings.warnings(self.search.is_proof())]
+        found = self.findings.warnings(self.search.is_proof())
+        return [*self._vain(), *self._surviving(), *self._skipped(), *found]
 
     def _vain(self) -> list[str]:
         search = self.search
@@ -183,6 +184,13 @@ class Conclusion:
         more = f" and {len(raced) - _SURVIVORS} more (-v)" if len(raced) > _SURVIVORS else ""
         why = "that outlives it, so all others found it done, and no race for it could show"
         return [f"writes {names}{more} in interleaving 0 only: {why}; put it back in a function-scoped fixture"]
+
+    def _skipped(self) -> list[str]:
+        search = self.search
+        return [
+            f"skips itself in {times:,} of {search.done:,} interleavings, where nothing is checked then: {reason}"
+            for reason, times in search.skipped.items()
+        ]
 
     def _notes(self) -> list[str]:
         search, notes = self.search, list(self.stress_notes or ())

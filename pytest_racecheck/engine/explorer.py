@@ -218,7 +218,7 @@ class Explorer:
             if run.failed:
                 search.stop()
                 return self._confirm(search, run)
-            if exhaustive is not None and self._is_over(search, exhaustive, run):
+            if self._is_over(search, exhaustive, run):
                 break
             if self._settings.strategy == "auto" and self._control.is_lost(run):
                 return self._stress(search)
@@ -247,8 +247,12 @@ class Explorer:
         finally:
             self._runner.every_access_counts(False, alone=True)
 
-    def _is_over(self, search: Search, exhaustive: Exhaustive, run: Run) -> bool:
+    def _is_over(self, search: Search, exhaustive: Exhaustive | None, run: Run) -> bool:
         """Whether every class of interleavings was run, and more runs would show nothing new."""
+        if self._settings.strategy == "auto" and search.threads < 2 and not run.uncontrolled:
+            return True
+        if exhaustive is None:
+            return False
         exhaustive.gaps.update(run.gaps)
         if search.learnt:
             exhaustive.restart()

@@ -39,6 +39,8 @@ class Run:
     #: What the runs so far did that racecheck does not model, as far as that was looked for.
     gaps: tuple[str, ...] = ()
     recording: Recording | None = None
+    #: Why the test skipped itself, in this interleaving alone.
+    skipped: str = ""
     #: Where everything was when time ran out.
     state: Hang | None = None
     #: How often the baton was taken away from a thread that blocked without telling.

@@ -61,6 +61,9 @@ class World(Protocol):
     def is_outcome(self, exc: BaseException) -> bool:
         """Whether ``exc`` ends the whole item (skip, interrupt, ...) instead of failing an interleaving."""
 
+    def is_skip(self, exc: BaseException) -> bool:
+        """Whether ``exc`` says that the test is not to be run: in one interleaving only, it ends just that."""
+
 
 class Runner:
     """`open`, then `begin`, `call` and `end` for each interleaving, then `close`.
@@ -84,6 +87,7 @@ class Runner:
         self._model = settings.model
         self._diagnosis: Diagnosis | None = None
         self._recording: Recording | None = None
+        self._skipped = ""
         #: Who watches the next run, and its number; and who watches the one under way.
         self.watching: tuple[Watcher, int] | None = None
         self._watcher: Watcher | None = None
@@ -213,22 +217,21 @@ class Runner:
 
     def _call(self, scheduler: Scheduler, *, set_up: bool) -> Run:
         error: BaseException | None = None
+        self._skipped = ""
         try:
             if set_up:
                 self._world.set_up()
             self._world.call()
-            scheduler.drain()
-            if not scheduler.failures:
-                self._world.finish()
-                # Threads whose sockets and files are taken away from them may well end with an exception.
-                scheduler.failures.clear()
+            self._finish(scheduler)
         except Unwind as end:
             forget_frames(end)
         except BaseException as caught:
-            if self._world.is_outcome(caught):
+            if set_up and self._world.is_skip(caught):
+                self._skipped = str(caught) or "no reason given"
+            elif self._world.is_outcome(caught):
                 raise
-            if scheduler.stuck is None:
-                error = caught
+            else:
+                error = caught if scheduler.stuck is None else None
         scheduler.main_continues()
         WATCHDOG.disarm()
         if scheduler.interrupt is not None:
@@ -252,6 +255,13 @@ class Runner:
         left = [each.ident for each in scheduler.threads[1:] if each.ident is not None and not each.ended]
         if older.held_by(left):
             scheduler.unwind()
+
+    def _finish(self, scheduler: Scheduler) -> None:
+        scheduler.drain()
+        if not scheduler.failures:
+            self._world.finish()
+            # Threads whose sockets and files are taken away from them may well end with an exception.
+            scheduler.failures.clear()
 
     def _judge(self, scheduler: Scheduler, error: BaseException | None) -> Run:
         kind, thread, failed_with = judge(scheduler, error, lambda: self._is_deadlocked(scheduler))
@@ -278,6 +288,7 @@ class Runner:
             taken=scheduler.external.taken,
             gaps=(*self._audit.gaps, *unseen.gaps()),
             recording=self._recording,
+            skipped=self._skipped,
         )
 
     def _is_deadlocked(self, scheduler: Scheduler) -> bool:

@@ -30,6 +30,8 @@ class ItemHooks:
         self._selected = selected
         self._why_not = why_not
         self._probed = False
+        #: Why this worker of pytest-xdist, which can't end the session, must not run marked tests.
+        self._blind: str | None = None
         self._running: ExploredItem | None = None
         self._line: progress.ProgressLine | None = None
 
@@ -51,7 +53,7 @@ class ItemHooks:
                 f"racecheck can't run a test again under pytest {pytest.__version__}, without {', '.join(missing)}; "
                 "use pytest 8.4 to 9.2, or a newer racecheck"
             )
-        self._probe()
+        self._probe(item.config)
         self._running = _explored(item, settings)(item, settings, self._progress, self._database(item.config))
         self._line = progress.for_item(item, self._running.requested)
         try:
@@ -65,20 +67,27 @@ class ItemHooks:
         if self._line is not None:
             self._line.update(done, per_second, threads)
 
-    def _probe(self) -> None:
+    def _probe(self, config: pytest.Config) -> None:
         if self._probed:
             return
         self._probed = True
         # A test that fails for want of instrumentation says so itself.
         with contextlib.suppress(InstrumentationError):
             reason = probe.blindness()
-            if reason is not None:
+            if reason is not None and not hasattr(config, "workerinput"):
                 pytest.exit(reason, returncode=pytest.ExitCode.INTERNAL_ERROR)
+            self._blind = reason
 
     def _database(self, config: pytest.Config) -> FailureDatabase | None:
         """Where failing schedules are kept, beside what pytest keeps; None without that."""
         cache = getattr(config, "cache", None)
         return None if cache is None else FailureDatabase(cache.mkdir("racecheck"))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Nothing runs that could pass unseen."""
+        if self._running is not None and self._blind is not None:
+            pytest.fail(self._blind, pytrace=False)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:

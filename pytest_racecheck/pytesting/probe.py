@@ -38,6 +38,10 @@ class _World:
         """Whether it ends the session."""
         return isinstance(exc, KeyboardInterrupt)
 
+    def is_skip(self, exc: BaseException) -> bool:
+        """Nothing is skipped."""
+        return False
+
 
 def blindness() -> str | None:
     """Why nothing that racecheck says here can be trusted; None when it finds what it has to find.

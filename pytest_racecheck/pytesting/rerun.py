@@ -74,9 +74,14 @@ class ItemWorld:
         """
         return isinstance(exc, (_OUTCOMES, _loaded(*_OUTCOMES_OF_OTHERS)))
 
+    def is_skip(self, exc: BaseException) -> bool:
+        """Whether an exception skips the test."""
+        return isinstance(exc, (pytest.skip.Exception, _loaded(*_SKIPS_OF_OTHERS)))
 
+
+_SKIPS_OF_OTHERS = ("unittest", "SkipTest")
 _OUTCOMES_OF_OTHERS = (
-    *("unittest", "SkipTest"),
+    *_SKIPS_OF_OTHERS,
     *("bdb", "BdbQuit"),
     *("hypothesis.errors", "UnsatisfiedAssumption"),
     *("hypothesis.errors", "StopTest"),

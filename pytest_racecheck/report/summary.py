@@ -11,7 +11,7 @@ from pytest_racecheck.report.outcomes import render_table
 from pytest_racecheck.report.terminal import clean, encodable, first_line
 
 if TYPE_CHECKING:
-    from pytest_racecheck.report.model import TestResult
+    from pytest_racecheck.report.model import Failure, TestResult
 
 #: Good news first, then the rest from plain to odd; the order in which verdicts are counted.
 _VERDICTS: Final = ("proved", "passed", "race", "deadlock", "hang", "serial-failure", "nondeterministic")
@@ -84,7 +84,9 @@ def _test(result: TestResult, width: int, verbosity: int) -> Iterator[Line]:
 
 def _passed(result: TestResult) -> str:
     if result.verdict == "proved":
-        return f"all {_number(result.distinct, 'inequivalent interleaving')} pass"
+        if result.distinct == 1:
+            return "the only interleaving passes"
+        return f"all {result.distinct:,} inequivalent interleavings pass"
     distinct = f", {result.distinct:,} distinct" if 0 < result.distinct < result.interleavings else ""
     return f"{_number(result.interleavings, 'interleaving')}{distinct}, {result.per_second:,.0f}/s"
 
@@ -95,8 +97,16 @@ def _failed(result: TestResult) -> str:
         where = f"interleaving {result.first_failure:,} of {result.requested:,}"
     if result.failure is None:  # a condition that had to hold somewhere held nowhere
         return f"never true: {clean(', '.join(result.sometimes))}"
-    headline = first_line(result.failure.message) or clean(result.failure.exception)
+    headline = _headline(result.failure)
     return f"{where}: {headline}" if where else headline
+
+
+def _headline(failure: Failure) -> str:
+    message, exception = first_line(failure.message), clean(failure.exception)
+    speaks_for_itself = failure.kind not in ("race", "serial-failure") or failure.finding is not None
+    if not exception or (message and (speaks_for_itself or exception == "AssertionError")):
+        return message
+    return f"{exception}: {message}" if message else exception
 
 
 def _number(count: int, noun: str) -> str:

@@ -315,7 +315,7 @@ def test_memory_stays_flat(pytester: pytest.Pytester) -> None:
 
         in_use = []
 
-        @pytest.mark.race(interleavings=3_000)
+        @pytest.mark.race(interleavings=3_000, strategy="random")
         def test_it(own, wide, caplog, capsys, monkeypatch, record_property, recwarn, request, racecheck):
             print("a line")
             record_property("a", 1)

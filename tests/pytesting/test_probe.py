@@ -55,6 +55,21 @@ def test_a_blind_session_stops_with_an_error(pytester: pytest.Pytester) -> None:
     result.assert_outcomes()
 
 
+def test_a_blind_worker_says_so_for_each_marked_test(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    pytester.makeconftest(
+        """
+        from pytest_racecheck.pytesting import probe
+        probe.blindness = lambda: "racecheck is blind here: for a test"
+        """
+    )
+    pytester.makepyfile(MARKED.format(body="pass") + "\n    def test_plain(): pass\n")
+    result = pytester.runpytest_subprocess("-p", "racecheck", "-p", "xdist", "-n1")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["racecheck is blind here: for a test"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
 @pytest.mark.usefixtures("blind")
 def test_a_session_without_marked_tests_does_not_care(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(): pass")

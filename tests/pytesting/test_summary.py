@@ -61,6 +61,15 @@ def test_a_line_for_each_failure() -> None:
     ]
 
 
+def test_the_type_of_an_exception_is_told_unless_it_goes_without_saying() -> None:
+    failing = failed("test_it", "race", "pop from empty list", 1)
+    assert failing.failure is not None
+    failing.failure.exception = "IndexError"
+    assert texts([failing])[1].endswith(": IndexError: pop from empty list")
+    failing.failure.message = ""
+    assert texts([failing])[1].endswith(": IndexError")
+
+
 def test_a_line_for_each_test_with_v() -> None:
     assert texts(ALL[:2], 1) == [
         "2 tests, 206 interleavings in 0.10 s (2,060/s): 1 proved, 1 passed",
@@ -194,7 +203,7 @@ SLOW = """
     import pytest, sys
     from pytest_racecheck.engine import real
 
-    @pytest.mark.race(interleavings=20)
+    @pytest.mark.race(interleavings=20, strategy="random")
     def test_slow(capsys):
         print("something")
         real.sleep(0.02)

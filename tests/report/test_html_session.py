@@ -29,7 +29,7 @@ SOURCE = """
         racecheck.run(box.add, box.add)
         assert box.value == 2, "lost one"
 
-    @pytest.mark.race(interleavings=7, seed=5)
+    @pytest.mark.race(interleavings=7, seed=5, strategy="random")
     def test_good(racecheck, record_property, request):
         request.addfinalizer(lambda: record_property("last", 1))
 

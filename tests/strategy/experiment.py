@@ -52,6 +52,9 @@ class Experiment:
     def is_outcome(self, exc: BaseException) -> bool:
         return isinstance(exc, KeyboardInterrupt)
 
+    def is_skip(self, exc: BaseException) -> bool:
+        return False
+
     def call(self) -> None:
         functions, self._outcome = self._prepare()
         threads = [threading.Thread(target=function) for function in functions]
