@@ -20,6 +20,6 @@ def show(reporter: pytest.TerminalReporter, measured: Sequence[dict[str, Any]], 
     if verbosity < -1:
         return
     width = reporter.config.get_terminal_writer().fullwidth
-    reporter.section(SECTION)
+    reporter.write_sep("=", SECTION)
     for line in render([Measurement.from_json(data) for data in measured], width, verbosity, encoding):
         reporter.write_line(line.text, **line.markup)

@@ -203,7 +203,7 @@ class Results:
         if verbosity < -1:
             return
         if not self._why_not or verbosity < 0:
-            terminalreporter.section(SECTION)
+            terminalreporter.write_sep("=", SECTION)
         suppressions = self._config.getini("racecheck_suppressions") if can_tell(self._config, results) else ()
         for line in render_summary(results, verbosity, _encoding(), suppressions or ()):
             terminalreporter.write_line(line.text, **line.markup)
@@ -219,6 +219,6 @@ class Results:
         if self._why_not and verbosity >= 0:
             from pytest_racecheck.report.summary import render_unexplored
 
-            terminalreporter.section(SECTION)
+            terminalreporter.write_sep("=", SECTION)
             for text in render_unexplored(self._why_not, verbosity, _encoding()):
                 terminalreporter.write_line(text)

@@ -41,7 +41,9 @@ def _title(thread: str, report: ThreadReport | None) -> str:
     name, _, rest = report.name.partition(" (")
     name = name if rest == f"{report.function.rpartition('.')[2]})" else report.name
     name = "" if thread == "main" and name == "MainThread" else f" {name}"
-    return clean(f"{thread}{name}" + (f": {short_function(report.function)}" if report.function else ""))
+    function = short_function(report.function)
+    said = function and name.strip().rpartition("-")[0] == function  # by `racecheck.run`
+    return clean(f"{thread}{name}" + (f": {function}" if function and not said else ""))
 
 
 class _Lane:

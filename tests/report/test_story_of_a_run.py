@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from pytest_racecheck.report.text import render_failure
@@ -49,3 +50,20 @@ def test_unless_there_are_many(engine: Engine) -> None:
     lanes = render_failure(engine.explore(body, interleavings=100).result, 120).partition("why:")[0]
     assert "write count" in lanes
     assert "popped" not in lanes.replace("self.popped", "")
+
+
+def test_the_name_of_a_thread_that_says_what_it_runs_is_enough(engine: Engine) -> None:
+    def body() -> None:
+        stack = Stack()
+
+        def work() -> None:
+            stack.pop()
+
+        threads = [threading.Thread(target=work, name=name) for name in ("work-1", "other")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    titles = render_failure(engine.explore(body).result, 120).splitlines()[2]
+    assert " ".join(titles.split()) == "T1 work-1 │ T2 other: work"
