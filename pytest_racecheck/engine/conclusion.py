@@ -151,14 +151,16 @@ class Conclusion:
         if search.survives:
             return (
                 f"{what}, in interleaving {search.first_failure} and by now in the serial one as well, which passed at "
-                "first: that is chance, or state survives from one interleaving to the next"
+                f"first: that is chance, or state survives from one interleaving to the next{self._first_difference()}"
             )
         again, replays = search.reproduced
-        difference = f"; two of these first differ at {search.divergence}" if search.divergence else ""
         return (
             f"{what}, in interleaving {search.first_failure} and in {again or 'none'} of {replays} replays of its "
-            f"schedule{difference}"
+            f"schedule{self._first_difference()}"
         )
+
+    def _first_difference(self) -> str:
+        return f"; two of these first differ at {self.search.divergence}" if self.search.divergence else ""
 
     # ------------------------------------------------------------------ what else is to be said
 

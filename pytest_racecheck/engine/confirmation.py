@@ -64,6 +64,8 @@ class Confirmation:
         if schedule == passing:
             search.survives = True
             search.reproduced = (0, REPLAYS)
+            one, two = (self.replay(Replay(schedule), Recording()).recording for _ in range(2))
+            search.divergence = first_difference(one, two)
             return failed
         replays = [self.replay(Replay(schedule)) for _ in range(REPLAYS - 1)]
         same = sum(each.same_failure(failed) for each in replays)

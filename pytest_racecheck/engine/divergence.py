@@ -21,8 +21,16 @@ def first_difference(one: Recording | None, other: Recording | None) -> str:
             event = first or second
             site = event.site
             where = f" `{site.source}` at {at(site.file, site.line)}" if site is not None else ""
-            return f"the {event.kind}{where} ({event.thread})"
+            values = "" if first is None or second is None else _values(first, second)
+            return f"the {event.kind}{where} ({event.thread}{values})"
     return ""
+
+
+def _values(first: Event, second: Event) -> str:
+    same = (first.thread, first.kind, first.site) == (second.thread, second.kind, second.site)
+    if not same or first.before is None or second.before is None:
+        return ""
+    return f", {first.before} in one and {second.before} in the other"
 
 
 def _what(event: Event) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,3 +58,40 @@ def test_what_fails_elsewhere_is_found_all_the_same(engine: Engine) -> None:
 def test_a_test_that_skips_itself_at_once_is_skipped(engine: Engine) -> None:
     with pytest.raises(pytest.skip.Exception):
         engine.explore(lambda: pytest.skip("never"))
+
+
+CACHE: dict[str, object] = {}
+
+
+def cached(name: str) -> object:
+    if name not in CACHE:
+        CACHE[name] = object()
+    return CACHE[name]
+
+
+def test_with_the_state_put_back_the_race_is_found(engine: Engine) -> None:
+    def body() -> None:
+        CACHE.clear()
+        found: list[object] = []
+        engine.together(lambda: found.append(cached("a")), lambda: found.append(cached("a")))
+        assert found[0] is found[1]
+
+    assert engine.explore(body).verdict == "race"
+
+
+def test_a_test_that_always_does_the_same_is_proved(engine: Engine) -> None:
+    lock = threading.Lock()
+
+    def body() -> None:
+        kept: dict[str, int] = {}
+
+        def work() -> None:
+            with lock:
+                kept["a"] = kept.get("a", 0) + 1
+
+        engine.together(work, work)
+        assert kept["a"] == 2
+
+    explored = engine.explore(body)
+    assert explored.verdict == "proved"
+    assert explored.result.warnings == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,3 +94,23 @@ def test_a_race_that_shows_in_one_way_or_another_is_one(engine: Engine) -> None:
     assert explored.verdict == "race"
     again, replays = explored.failure.reproduced
     assert 0 < again < replays
+
+
+TOTALS = [0]
+
+
+def test_state_that_survives_is_named_with_its_values(engine: Engine) -> None:
+    TOTALS[0] = 0
+
+    def body() -> None:
+        def work() -> None:
+            TOTALS[0] += 1
+
+        engine.together(work, work)
+        assert TOTALS[0] == 2
+
+    explored = engine.explore(body)
+    assert explored.verdict == "nondeterministic"
+    text = str(explored.error)
+    assert "state survives from one interleaving to the next; two of these first differ at the " in text
+    assert re.search(r"\(T1, \[\d+\] in one and \[\d+\] in the other\)", text)

@@ -226,4 +226,4 @@ def test_a_serial_run_that_fails_by_then_is_no_pass(engine: Engine) -> None:
 
     explored = engine.explore(body, strategy="random", interleavings=5)
     assert explored.verdict == "nondeterministic"
-    assert "State survives from one interleaving to the next" in str(explored.error)
+    assert "state survives from one interleaving to the next" in str(explored.error)
