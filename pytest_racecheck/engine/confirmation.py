@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,12 @@ _IN_A_ROW: Final = 3
 #: Real seconds for finding a failure again that other processes have a part in, so that it can be repeated.
 SECONDS_TO_FIND_AGAIN: Final = 10.0
 
+#: The same where runs of one schedule differ although no world outside has a part in them.
+SECONDS_TO_FIND_BY_PLACES: Final = 3.0
+
+#: So often then: of many schedules, one fails ten times by luck.
+_TRIES_BY_PLACES: Final = 4
+
 
 class Confirmation:
     """Of one item. ``run`` carries out an interleaving that the function which it is given begins.
@@ -70,10 +77,17 @@ class Confirmation:
         replays = [self.replay(Replay(schedule)) for _ in range(REPLAYS - 1)]
         same = sum(each.same_failure(failed) for each in replays)
         if not same and failed.uncontrolled:
-            found = self._by_marks(search, failed)
+            found = self._by_marks(search, failed, SECONDS_TO_FIND_AGAIN)
             if found is not None:
                 return found
         diverges = not all(each.failed for each in replays) and not failed.uncontrolled
+        if diverges and self._fails_by_now(schedule, failed):
+            diverges, same = False, REPLAYS - 1
+        elif diverges and failed.kind == "failed":
+            # Libraries that keep something do less from run to run: the same places, after fewer operations.
+            found = self._by_marks(search, failed, SECONDS_TO_FIND_BY_PLACES, _TRIES_BY_PLACES)
+            if found is not None and search.reproduced == (REPLAYS, REPLAYS) and self._passes_serially():
+                return found
         if not diverges:
             self.under_gil = self._search_under_gil(failed, schedule)
         recorded = self.recorded(Replay(schedule), failed)
@@ -83,6 +97,13 @@ class Confirmation:
         if search.diverges:
             return self._told_apart(search, schedule, failed, recorded) or failed
         return recorded if recorded.same_failure(failed) else failed
+
+    def _fails_by_now(self, schedule: Schedule, failed: Run) -> bool:
+        """Whether the schedule always leads to the failure: what it could switch at was not all known at first."""
+        return all(self.replay(Replay(schedule), Recording()).same_failure(failed) for _ in range(REPLAYS - 1))
+
+    def _passes_serially(self) -> bool:
+        return not any(self.replay(Replay(())).failed for _ in range(REPLAYS))
 
     def _told_apart(self, search: Search, schedule: Schedule, failed: Run, recorded: Run) -> Run | None:
         """Looks for two runs of one schedule that differ, and notes where. Returns one that fails as ``failed`` did."""
@@ -194,7 +215,7 @@ class Confirmation:
 
     # ------------------------------------------------------------------ where the world outside has a part
 
-    def _by_marks(self, search: Search, failed: Run) -> Run | None:
+    def _by_marks(self, search: Search, failed: Run, seconds: float, tries: int | None = None) -> Run | None:
         """Finds the failure again in runs that are recorded, and replays it by what its operations do.
 
         How many operations a thread needs to talk to another process is for that process to decide. So a schedule that
@@ -203,7 +224,7 @@ class Confirmation:
         self._runner.every_access_counts()
         try:
             best: Run | None = None
-            for found in self._found_again(failed):
+            for found in islice(self._found_again(failed, seconds), tries):
                 schedule = self._reduced(failed, found)
                 replays = [self._follow(schedule) for _ in range(REPLAYS)]
                 same = [each for each in replays if each.same_failure(failed)]
@@ -232,8 +253,8 @@ class Confirmation:
                 return (deviation,)
         return remove(Candidate(found.marked, found.preemptions), attempts).schedule
 
-    def _found_again(self, failed: Run) -> Iterator[Run]:
-        deadline = real.monotonic() + SECONDS_TO_FIND_AGAIN
+    def _found_again(self, failed: Run, seconds: float) -> Iterator[Run]:
+        deadline = real.monotonic() + seconds
         random = Random(self._seed)
         # Neither has to watch the run. The fewer switches a schedule has, the less there is to leave out of it.
         pct, walk = (strategy.create(name, random, REPLAYS) for name in ("pct", "random"))
