@@ -118,7 +118,7 @@ def test_a_failure_met_by_chance(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "race: met by chance",
-            "T1 work-1: *",
+            "T1 work-1*",
             "*with lock:",
             "*acquire",
             "under the GIL: unknown*",
