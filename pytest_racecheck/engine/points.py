@@ -10,13 +10,14 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine import current, older
-from pytest_racecheck.engine.baton import Baton, Hooks
 from pytest_racecheck.engine.clock import TICK, TOLERANCE, Origin
 from pytest_racecheck.engine.operation import MEMORY, POLL
 from pytest_racecheck.engine.spinning import came_round
 from pytest_racecheck.engine.thread import WORK
+from pytest_racecheck.engine.timed import FEW_LOOKS, NAPS, OPERATION, Timed
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.baton import Hooks
     from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.thread import ControlledThread
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 SERIAL_PATIENCE: Final = 20_000
 PATIENCE: Final = 1_000
 
-#: Nor does a thread nap (sleep without giving way) more often than this if it did nothing else that others could
-#: notice, nor, whatever it did, more often than that while they wait.
-NAPS: Final = 2
+#: Nor does a thread nap (sleep without giving way) more often than NAPS if it did nothing else that others could
+#: notice, nor, whatever it did, more often than this while they wait.
 NAPS_IN_A_ROW: Final = 20
 
 #: Every thread that is not blocked has done so much since anybody did something that others could notice: a livelock.
@@ -42,15 +42,17 @@ LESS_FUTILE: Final = 20
 ONCE_FAILED: Final = FUTILE // 100
 SLEEP: Final = 10
 
-#: What an operation of threads that work on and on takes on the clock, in nanoseconds; slow enough that those who
-#: sleep in order to let others do their work first are not woken too early. And how many of them are enough for any
-#: sleep, and for any wait with a time-out that is as short as this (in nanoseconds).
-OPERATION: Final = 250
+#: How many operations of threads that work on and on are enough for any sleep, and for any wait with a time-out that is
+#: as short as this (in nanoseconds).
 MOST_WORK: Final = 1_000_000
 SHORT_WAIT: Final = 1_000_000_000
 
 #: After so many operations, one that works on and on gives way to others that could go on.
 LONG_STINT: Final = 300_000
+
+#: A sleep for next to nothing takes twice as many ticks each time, up to this power of two (half a millisecond), of one
+#: who does nothing else: it waits for others, who may sleep for long.
+YIELD: Final = 9
 
 #: The clock goes by so many ticks at the most, as a power of two, with each look of one who does nothing but look.
 JUMP: Final = 30
@@ -63,7 +65,7 @@ LOOKS_TAKE: Final = 8
 CALLS_TAKE: Final = 4
 
 
-class Points(Baton):
+class Points(Timed):
     """A baton that is passed on at scheduling points."""
 
     def __init__(
@@ -196,6 +198,8 @@ class Points(Baton):
         me.naps += 1
         self.in_vain(me, SLEEP)
         clock = self.clock
+        if me.naps > NAPS and duration < TICK << YIELD:
+            duration = max(duration, TICK << min(me.naps, YIELD))
         deadline = clock.now + duration
         lasts = self.external.is_time_real or self.signals.may_strike(deadline)
         if lasts or (not me.atomic and (len(self.ready) > 1 or self._draining or clock.next_deadline() is not None)):
@@ -220,9 +224,10 @@ class Points(Baton):
         if self.observer is not None:
             self.observer.clock_read(me)
         me.idle += POLL
-        if me.idle > 3 * POLL:
+        me.looks += 1
+        if (me.looks > FEW_LOOKS and self._turn_by_the_clock(me)) or me.idle > 3 * POLL:
             # Looks again and again: this may be a loop that waits for another thread until its time is up.
-            if me.naps <= NAPS and came_round(me, me.idle):
+            if me.idle > 3 * POLL and me.naps <= NAPS and came_round(me, me.idle):
                 me.naps += 1
             self.point(me, "read", clock)
             if me.idle > self.patience and self.external.count and not self.external.is_closed():
@@ -244,10 +249,11 @@ class Points(Baton):
     def looked(self, me: ControlledThread, weight: int) -> None:
         """``me`` looked at something that only others can change: a read, or an attempt that failed (POLL).
 
+        ``weight`` is 0 for what counts already.
         A thread that does nothing else gives way at its next scheduling point; if it is alone, time passes.
         """
         me.idle += weight
-        if weight != 1:
+        if weight > 1:
             me.vain += SLEEP - weight
         if me.idle > self.patience and me.vain + me.idle > PATIENCE:
             self._looks_on(me)

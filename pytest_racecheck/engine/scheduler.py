@@ -139,8 +139,8 @@ class Scheduler(Points):
         me.resource = resource
         me.limit = timeout
         calm = not (me.attention and self._attend(me))
-        if me.ops > me.tired:
-            self.work_takes_time(me)
+        if me.ops > me.tired or me.idle > self.patience:
+            self._goes_on_and_on(me)
         if is_point and calm and len(self.ready) > 1 and not me.atomic and resource.is_free():
             chosen = self._pick(me)
             if chosen is not me and timeout is not None:
@@ -172,6 +172,12 @@ class Scheduler(Points):
             self.observer.operation(me, kind if free else "timeout", resource)
         return free
 
+    def _goes_on_and_on(self, me: ControlledThread) -> None:
+        if me.ops > me.tired:
+            self.work_takes_time(me)
+        if me.idle > self.patience:
+            self.looked(me, 0)  # a loop over nothing but a lock, as in ``while queue.empty(): pass``
+
     def _wait_among(self, me: ControlledThread, resource: object, waiters: list[ControlledThread]) -> None:
         """Blocks until somebody enables ``me``, one of the ``waiters`` for ``resource``, or its deadline is over."""
         if self.observer is not None:
@@ -183,6 +189,8 @@ class Scheduler(Points):
             waiters.remove(me)
             me.waits = None
             me.deadline = None
+        # Mutual exclusion is no sign of that.
+        me.caught_up = me.caught_up or me.kind != "acquire" or resource.origin.private  # type: ignore[attr-defined]
         me.vain += me.idle
         me.idle = 0
 

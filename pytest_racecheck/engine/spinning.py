@@ -7,10 +7,12 @@ place with nothing changed that it could go by: unless another thread does somet
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import length_hint
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_racecheck.engine.loops import unread
 from pytest_racecheck.engine.places import is_ours
 from pytest_racecheck.engine.unreadable import variables
 
@@ -23,7 +25,18 @@ MOST_LOOKS: Final = 64
 #: Of a stack that is deeper than this nothing is said.
 _DEEPEST: Final = 100
 
-_PLAIN: Final = (int, float, complex, bool, str, bytes, type(None))
+_PLAIN: Final = (int, float, complex, bool, str, bytes, range, type(None))
+
+#: What was made anew is the same as before if it holds the same.
+_CONTAINERS: Final = (list, tuple)
+_LARGEST: Final = 100
+
+#: Iterators that tell what they will give next.
+_ITERABLES: Final[tuple[Iterable[object], ...]] = ([], (), range(0), set(), {}, {}.values())
+_TELLING: Final = tuple(type(iter(each)) for each in _ITERABLES)
+
+#: Stands for what an iterator will give next, where that does not show.
+_UNKNOWN: Final = object()
 
 #: One call under way: its code, where it is in it, and its local variables.
 _Call = tuple[CodeType, int, dict[str, Any]]
@@ -89,13 +102,30 @@ def _calls(innermost: FrameType) -> list[_Call]:
     frame: FrameType | None = innermost
     while frame is not None and not frame.f_globals.get("__name__", "").startswith("pytest_racecheck.engine."):
         if not is_ours(frame.f_code.co_filename):
-            values = variables(frame)
-            # What an iterator will give next does not show.
-            if len(found) == _DEEPEST or any(issubclass(type(value), Iterator) for value in values.values()):
+            code, offset = frame.f_code, frame.f_lasti
+            ignored = unread(code, offset)
+            values = {
+                name: _rest(value) if issubclass(type(value), Iterator) else value
+                for name, value in variables(frame).items()
+                if name not in ignored
+            }
+            if len(found) == _DEEPEST or any(value is _UNKNOWN for value in values.values()):
                 return []
-            found.append((frame.f_code, frame.f_lasti, values))
+            found.append((code, offset, values))
         frame = frame.f_back
     return found
+
+
+def _rest(iterator: Iterator[object]) -> object:
+    """What an iterator will give next, to be compared."""
+    if type(iterator) in _TELLING and length_hint(iterator) <= _LARGEST:
+        try:
+            state: Any = iterator.__reduce__()
+        except RuntimeError:  # the container has changed since
+            return _UNKNOWN
+        _, (container,), *place = state
+        return tuple(container[(place[0] if place else 0) or 0 :])
+    return _UNKNOWN
 
 
 def _is_same_call(mine: _Call, its: _Call) -> bool:
@@ -104,5 +134,15 @@ def _is_same_call(mine: _Call, its: _Call) -> bool:
     return all(_is_same(value, its[2][name]) for name, value in mine[2].items())
 
 
-def _is_same(one: object, other: object) -> bool:
+def _is_same(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if type(one) in _CONTAINERS:
+        return len(one) == len(other) <= _LARGEST and all(map(_is_same_value, one, other))
+    return _is_same_value(one, other)
+
+
+def _is_same_value(one: object, other: object) -> bool:
     return one is other or (type(one) is type(other) and type(one) in _PLAIN and one == other)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_racecheck.engine import real
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.loops import ClockLoop
     from pytest_racecheck.engine.memory import Location
     from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.scheduler import Scheduler
@@ -32,6 +33,7 @@ class ControlledThread:
         "atomic",
         "attempt",
         "attention",
+        "caught_up",
         "children",
         "deadline",
         "ended",
@@ -47,6 +49,7 @@ class ControlledThread:
         "kind",
         "limit",
         "location",
+        "looks",
         "moment",
         "name",
         "naps",
@@ -63,8 +66,11 @@ class ControlledThread:
         "stint",
         "switchable",
         "thread",
+        "timed_loop",
         "tired",
         "turn",
+        "turned",
+        "turns",
         "unwinding",
         "vain",
         "waits",
@@ -134,6 +140,14 @@ class ControlledThread:
         self.attempt: tuple[object, int] | None = None
         #: When it was last looked at for that.
         self.moment: Moment | None = None
+        #: How often it has looked at a clock in this run; the call and the loop in which such a look last decided
+        #: whether the loop goes on, how often it did so there, and whether it did so since the clock last went on
+        #: because of that. Whether it waited for others to do something since then.
+        self.looks = 0
+        self.timed_loop: tuple[int, ClockLoop] | None = None
+        self.turns = 0
+        self.turned = False
+        self.caught_up = False
         #: Under the `gil` model: the interpreter could have switched since the last visible operation.
         self.switchable = True
         #: Scratch space of the strategy.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -93,6 +94,27 @@ def spin_for_ever(engine: Engine) -> None:
     engine.together(wait)
 
 
+def count_for_ever(engine: Engine) -> None:
+    shared = Shared()
+
+    def wait() -> None:
+        tries = 0
+        while not shared.ready:
+            tries += 1
+
+    engine.together(wait)
+
+
+def look_at_a_queue_for_ever(engine: Engine) -> None:
+    items: queue.Queue[int] = queue.Queue()
+
+    def wait() -> None:
+        while items.empty():
+            pass
+
+    engine.together(wait)
+
+
 def in_the_main_thread(engine: Engine) -> None:
     shared = Shared()
     engine.together(lambda: shared.ready)
@@ -105,7 +127,10 @@ def test_it_is_told_in_a_second_or_so(engine: Engine) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("body", [sleep_for_ever, wait_for_ever, spin_for_ever, in_the_main_thread])
+@pytest.mark.parametrize(
+    "body",
+    [sleep_for_ever, wait_for_ever, spin_for_ever, count_for_ever, look_at_a_queue_for_ever, in_the_main_thread],
+)
 def test_it_is_told_however_threads_wait(engine: Engine, body: Callable[[Engine], None]) -> None:
     found = engine.explore(lambda: body(engine), interleavings=3, timeout=60.0)
     assert (found.verdict, found.failure.cause, found.result.interleavings) == ("hang", "livelock", 1)

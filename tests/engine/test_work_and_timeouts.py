@@ -123,7 +123,125 @@ async def wait_for_each_other() -> int:
     return result
 
 
+def somebody_sleeps_while_one_adds(engine: Engine) -> None:
+    """What is read in each turn is the same, and yet it ends."""
+    table = Table()
+    results: list[int] = []
+
+    def add() -> None:
+        total = 0
+        for _ in range(3000):
+            total += table.factor
+        results.append(total)
+
+    def look() -> None:
+        time.sleep(1)
+        assert results
+
+    engine.together(add, look)
+
+
+class Busy:
+    """Somebody works until the clock says stop, which must not make time pass for others who do something else."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.done: dict[int, int] = {}
+        self.results: queue.Queue[int] = queue.Queue()
+
+    def turn_by_the_clock(self) -> None:
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            self.turns += 1
+
+    def work(self) -> None:
+        for number in range(300):
+            self.done[number] = self.turns
+        self.results.put(len(self.done))
+
+
+def somebody_waits(engine: Engine) -> None:
+    busy = Busy()
+    engine.together(busy.turn_by_the_clock, busy.work, lambda: busy.results.get(timeout=0.02), busy.turn_by_the_clock)
+
+
+def somebody_sleeps(engine: Engine) -> None:
+    busy = Busy()
+
+    def look() -> None:
+        time.sleep(0.02)
+        assert len(busy.done) == 300
+
+    engine.together(busy.turn_by_the_clock, busy.work, look)
+
+
+def one_has_left_its_loop(engine: Engine) -> None:
+    busy = Busy()
+
+    def work() -> None:
+        end = time.monotonic() + 0.1
+        while time.monotonic() < end:
+            busy.turns += 1
+        busy.work()
+
+    engine.together(work, busy.turn_by_the_clock)
+    engine.together(work, lambda: (busy.turn_by_the_clock(), busy.results.get_nowait()))
+
+
+def work_that_is_awaited_in_such_a_loop(engine: Engine) -> None:
+    busy = Busy()
+
+    def wait() -> None:
+        end = time.monotonic() + 0.05
+        while time.monotonic() < end:
+            busy.turns += 1
+            if not busy.results.empty():
+                return
+        raise AssertionError
+
+    engine.together(wait, busy.work)
+
+
+def a_deadline_for_what_a_loop_does(engine: Engine) -> None:
+    items = list(range(500))
+
+    def drain() -> None:
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            if not items:
+                break
+            items.pop()
+
+    engine.together(drain)
+    assert not items
+
+
+def a_clock_in_a_loop(engine: Engine) -> None:
+    """That does not go by it."""
+    expires = time.monotonic() + 1
+    values = {1: 1}
+
+    def get(key: int) -> int:
+        if time.monotonic() > expires:
+            del values[key]
+        return values[key]
+
+    def work() -> None:
+        turns = 0
+        while turns < 300:
+            turns += get(1)
+
+    engine.together(work, work)
+
+
 BODIES = {
+    "somebody sleeps while one adds": somebody_sleeps_while_one_adds,
+    "somebody waits": somebody_waits,
+    "somebody sleeps": somebody_sleeps,
+    "one has left its loop": one_has_left_its_loop,
+    "work that is awaited in such a loop": work_that_is_awaited_in_such_a_loop,
+    "a deadline for what a loop does": a_deadline_for_what_a_loop_does,
+    "a clock in a loop": a_clock_in_a_loop,
     "a result is computed": a_result_is_computed,
     "two compute": two_compute,
     "one computes while another polls": one_computes_while_another_polls,
