@@ -42,13 +42,17 @@ LESS_FUTILE: Final = 20
 ONCE_FAILED: Final = FUTILE // 100
 SLEEP: Final = 10
 
-#: How many operations of threads that work on and on are enough for any sleep, and for any wait with a time-out that is
-#: as short as this (in nanoseconds).
+#: How many operations of threads that work on and on are enough for any sleep (what it is to let others do first takes
+#: fewer, or the test would take seconds as it is), and for any wait with a time-out that is as short as this (in
+#: nanoseconds).
+MOST_WORK_FOR_SLEEP: Final = 300_000
 MOST_WORK: Final = 1_000_000
 SHORT_WAIT: Final = 1_000_000_000
 
-#: After so many operations, one that works on and on gives way to others that could go on.
-LONG_STINT: Final = 300_000
+#: After so many operations, one that works on and on gives way to others that could go on: more than one gets its turn
+#: before a sleeper says stop. The serial schedule is more patient.
+LONG_STINT: Final = 100_000
+SERIAL_STINT: Final = 300_000
 
 #: A sleep for next to nothing takes twice as many ticks each time, up to this power of two (half a millisecond), of one
 #: who does nothing else: it waits for others, who may sleep for long.
@@ -167,7 +171,7 @@ class Points(Timed):
             self.clock.now = max(self.clock.now, deadline)
             self._expire(deadline + TOLERANCE)
             sleeper.turn = -1  # its turn comes first: others may be working until it says stop
-        elif me.ops - me.stint < LONG_STINT:
+        elif me.ops - me.stint < (LONG_STINT if self.patience == PATIENCE else SERIAL_STINT):
             return
         me.stint = me.ops
         me.spent = True
@@ -177,7 +181,7 @@ class Points(Timed):
         rest = deadline - self.clock.now
         worked = self._work - sleeper.asleep_since
         # A long time-out is there for when things go wrong: work has to take all of that time.
-        wakes_anyway = worked >= MOST_WORK and (rest <= SHORT_WAIT or _sleeps(sleeper))
+        wakes_anyway = worked >= MOST_WORK_FOR_SLEEP if _sleeps(sleeper) else worked >= MOST_WORK and rest <= SHORT_WAIT
         return wakes_anyway or worked * OPERATION >= rest
 
     # ------------------------------------------------------------------ time, and looks that change nothing

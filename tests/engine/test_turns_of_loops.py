@@ -254,6 +254,23 @@ def test_where_the_interpreter_switches_only(engine: Engine, body: Body) -> None
     assert max(found) < FEW
 
 
+def test_work_until_one_who_sleeps_long_says_stop(engine: Engine) -> None:
+    def body() -> int:
+        stop = threading.Event()
+        turns = [0, 0]
+
+        def work(mine: int) -> None:
+            while not stop.is_set():
+                turns[mine] += 1
+
+        engine.together(lambda: work(0), lambda: work(1), lambda: (time.sleep(1), stop.set()))
+        return operations()
+
+    found = engine.passes(body, strategy="random", interleavings=2, timeout=60.0)
+    assert len(found) == 2, "none was cut"
+    assert max(found) < 500_000
+
+
 @pytest.mark.parametrize("strategy", ["random", "auto"])
 def test_what_races_in_such_a_loop_is_found(engine: Engine, strategy: str) -> None:
     def body() -> None:
