@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.detect.stacks import outward
 from pytest_racecheck.engine.baton import Baton
 from pytest_racecheck.engine.loops import ClockLoop, clock_loop
-from pytest_racecheck.engine.places import is_ours, is_users
+from pytest_racecheck.engine.places import is_ours
 from pytest_racecheck.engine.thread import WORK
+from pytest_racecheck.instrument.scope import by_default
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -87,20 +88,25 @@ class Timed(Baton):
 
 
 def _loop_around(frame: FrameType | None) -> tuple[int, ClockLoop] | None:
-    """The innermost loop that the caller of a clock is in, however many calls away, with the identity of that call."""
+    """The innermost loop that the caller of a clock is in, however many calls away, with the identity of that call.
+
+    What the standard library looks at a clock for (the time-out of ``while queue.get(timeout=1): ...``) ends no loop.
+    """
+    while frame is not None and is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
     direct = True
-    for each in outward(frame):
-        if is_ours(each.f_code.co_filename):
-            if each.f_globals.get("__name__", "").startswith("pytest_racecheck.engine.") and not direct:
-                return None
-            continue
-        loop = clock_loop(each)
+    while frame is not None and _is_tested(frame.f_code.co_filename):
+        loop = clock_loop(frame)
+        if loop == "other":
+            return None
         if loop is not None:
-            if loop == "other" or not is_users(each.f_code.co_filename):
-                return None
-            return id(each), loop if direct else loop._replace(only=False)
+            return id(frame), loop if direct else loop._replace(only=False)
         direct = False
+        frame = frame.f_back
     return None
+
+
+_is_tested: Final = functools.lru_cache(maxsize=1024)(by_default)
 
 
 def _turn_takes(thread: ControlledThread) -> int:

@@ -216,6 +216,23 @@ def a_deadline_for_what_a_loop_does(engine: Engine) -> None:
     assert not items
 
 
+def a_time_out_for_each_turn(engine: Engine) -> None:
+    """The library looks at the clock, for something else than the loop."""
+    items: queue.Queue[int] = queue.Queue()
+    for number in reversed(range(200)):
+        items.put(number)
+    took: list[float] = []
+
+    def drain() -> None:
+        start = time.monotonic()
+        while items.get(timeout=5):
+            pass
+        took.append(time.monotonic() - start)
+
+    engine.together(drain)
+    assert took[0] < 0.01
+
+
 def a_clock_in_a_loop(engine: Engine) -> None:
     """That does not go by it."""
     expires = time.monotonic() + 1
@@ -241,6 +258,7 @@ BODIES = {
     "one has left its loop": one_has_left_its_loop,
     "work that is awaited in such a loop": work_that_is_awaited_in_such_a_loop,
     "a deadline for what a loop does": a_deadline_for_what_a_loop_does,
+    "a time-out for each turn": a_time_out_for_each_turn,
     "a clock in a loop": a_clock_in_a_loop,
     "a result is computed": a_result_is_computed,
     "two compute": two_compute,
