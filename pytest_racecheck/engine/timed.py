@@ -69,7 +69,8 @@ class Timed(Baton):
         me.turned = True
         me.caught_up = False
         if self._each_has_had_a_turn(me):
-            self.clock.now += min(_turn_takes(thread) for thread in self.ready if thread.turned)
+            turns = [_turn_takes(thread) for thread in self.ready if thread.turned]
+            self.clock.now += min(turns) * len(turns)  # one after the other
             for thread in self.ready:
                 thread.turned = thread.caught_up = False
             self._expire(self.clock.now)
