@@ -35,6 +35,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return cores + cores // 2
 
 
+@pytest.fixture(autouse=True)
+def _sessions_of_tests_load_no_other_plugins(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dozen are installed for tests/integration to test against; to load them takes longer than most tests do."""
+    if "integration" not in request.path.parts:
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        monkeypatch.setenv("PYTEST_ADDOPTS", "-p racecheck")
+
+
 class PlainWorld:
     """A test body without fixtures; remembers what each call returned."""
 

@@ -19,10 +19,11 @@ def reruns_off(item: pytest.Item) -> Iterator[None]:
             stack.enter_context(_set(option, "force_reruns", 0))
         elif hasattr(option, "reruns"):  # a version that knows the marker alone
             item.add_marker(pytest.mark.flaky(reruns=0), append=False)
-        if hasattr(option, "retry_delay") and "pytest_retry" in sys.modules:
-            item.add_marker(pytest.mark.flaky(condition=False), append=False)
         flaky = getattr(sys.modules.get("flaky.flaky_pytest_plugin"), "PLUGIN", None)
-        if flaky is not None and hasattr(option, "force_flaky"):
+        if flaky is None or not hasattr(option, "force_flaky"):
+            if hasattr(option, "retry_delay") and "pytest_retry" in sys.modules:
+                item.add_marker(pytest.mark.flaky(condition=False), append=False)
+        else:  # it reads the same marker, and does not know that argument
             stack.enter_context(_set(flaky, "_has_flaky_attributes", lambda _test: False))
         yield
 
