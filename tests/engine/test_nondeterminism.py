@@ -44,7 +44,7 @@ def test_bad_luck_is_no_race(engine: Engine) -> None:
 
 
 def test_a_race_that_takes_luck_as_well_tells_where_its_replays_part(engine: Engine) -> None:
-    lock, numbers = threading.Lock(), luck(1)
+    lock, numbers = threading.Lock(), luck(5)
 
     class Counter:
         value = 0
