@@ -18,6 +18,10 @@ PARALLEL: Final = 1.25
 SATURATED: Final = 0.85
 #: A run shorter than this (in seconds) says more about the clocks than about the program.
 SHORTEST: Final = 0.005
+#: A thread that has no processor waits longer than this each time (seconds); whoever is woken up waits as well.
+WAKING_UP: Final = 0.000_05
+#: A speed-up of less is none.
+NO_GAIN: Final = 1.15
 #: So much of a serial run without a processor means that other programs have it.
 DISTURBED: Final = 0.1
 
@@ -58,6 +62,11 @@ class Numbers:
         return max(self.use, (self.computing + self.queued) * self.threads)
 
     @property
+    def delay(self) -> float:
+        """How long a thread that can go on waits for a processor each time, in seconds, about."""
+        return self.queued * (1 - self.signals) * self.threads / max(self.switches, 1.0)
+
+    @property
     def on_locks(self) -> float:
         """The share of all time that goes into waiting for locks and signals."""
         return self.locks * (1 - self.signals) + self.signals
@@ -83,7 +92,7 @@ def classify(n: Numbers) -> Found:
     if n.threaded < SHORTEST:
         why = f"the threads live for {n.threaded * 1000:.1f} ms, too short to be measured: give them more to do"
         return Found("inconclusive", "too short", why)
-    for rule in (_no_processor, _handing_over, _lock, _gil, _parallel, _io, _lopsided):
+    for rule in (_no_processor, _handing_over, _lock, _gil, _parallel, _io, _lopsided, _kept):
         found = rule(n)
         if found is not None:
             return _only_if_certain(n, found)
@@ -98,7 +107,8 @@ def classify(n: Numbers) -> Found:
 def _no_processor(n: Numbers) -> Found | None:
     if n.queued * (1 - n.signals) <= 0.25 or n.queued < max(n.gil, n.locks):
         return None
-    if n.switches > CHATTY and n.on_locks >= HANDING_OVER:  # a busy machine makes that less, not more
+    # A busy machine makes switches less, not more.
+    if n.switches > CHATTY and (n.on_locks >= HANDING_OVER or n.delay < WAKING_UP):
         return None
     if n.use >= 0.85 * n.width and n.threads > n.cores:
         return Found("all cores busy", "", f"{n.threads} threads use {n.use:.1f} of {n.cores} cores")
@@ -109,6 +119,8 @@ def _no_processor(n: Numbers) -> Found | None:
 
 def _handing_over(n: Numbers) -> Found | None:
     on_all = n.on_locks + n.gil * (1 - n.signals)
+    if n.serial is None:  # they need each other, by whatever they talk
+        on_all += n.waiting
     # Handing over is itself work for the system, so that more than one processor may be at it.
     if n.switches > CHATTY and ((n.use < PARALLEL and on_all >= 0.15) or n.on_locks >= HANDING_OVER):
         return Found("hand-off-bound", "", f"the threads change {n.switches / 1000:,.0f} thousand times a second")
@@ -129,7 +141,17 @@ def _lock(n: Numbers) -> Found | None:
 
 def _gil(n: Numbers) -> Found | None:
     if n.gil >= 0.2 and n.use < PARALLEL:
-        return Found("GIL-bound", "", f"{n.gil:.0%} of the threads' time goes into waiting for the GIL")
+        return Found("GIL-bound", "", f"{min(n.gil, 1):.0%} of the threads' time goes into waiting for the GIL")
+    return None
+
+
+def _kept(n: Numbers) -> Found | None:
+    """Threads that never let go of the GIL seem not to wait for it: when they begin, the others are done."""
+    alone = max(n.queued, n.queued_serial) < DISTURBED and n.locks + n.waiting + n.signals < DISTURBED
+    gains = n.speedup is None or n.speedup > NO_GAIN or n.longest >= 0.7
+    if alone and not gains and n.gil >= 0.05 and SATURATED <= n.use < PARALLEL:
+        why = f"one thread at a time computes, for a speed-up of {n.speedup:.2f}: each keeps the GIL for long"
+        return Found("GIL-bound", "kept for long", why)
     return None
 
 

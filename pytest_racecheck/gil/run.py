@@ -92,7 +92,17 @@ def serial(body: Callable[[], object], limit: float) -> Run:
         body()
     run = _run(watch, {})
     run.broken, run.changes = turns.broken, turns.changes
+    _add_naps(run)
     return run
+
+
+def _add_naps(run: Run) -> None:
+    """A wait that only its time-out ends is a sleep: others had their turn meanwhile, and yet its time adds up."""
+    naps = [thread for thread in run.threads if thread.time and not thread.signal]
+    idle = max(0.0, run.wall - sum(thread.alone for thread in run.threads))
+    run.wall += max(0.0, sum(thread.time for thread in naps) - idle)
+    for thread in naps:
+        thread.alone += thread.time
 
 
 def _run(watch: Watch, seen: dict[int, States]) -> Run:

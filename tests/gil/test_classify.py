@@ -47,6 +47,18 @@ RECORDED = {
     "pbkdf2 x4": (of(threads=4, use=1.88, computing=0.49, queued=0.51, speedup=1.98), "all cores busy"),
     "sleep and compute x2": (of(use=0.82, computing=0.41, gil=0.05, waiting=0.53, speedup=1.66), "mixed"),
     "one long, one short": (of(use=1.0, computing=0.84, gil=0.16, longest=0.91), "single-threaded"),
+    "regular expressions x2, two each": (
+        of(use=0.99, computing=0.79, gil=0.1996, queued=0.01, switches=141, speedup=0.99, longest=0.5),
+        "GIL-bound",
+    ),
+    "ping-pong over a socket": (
+        of(serial=None, speedup=None, use=0.77, computing=0.39, queued=0.26, waiting=0.36, switches=54_000),
+        "hand-off-bound",
+    ),
+    "fsync x4 on a fast disk": (
+        of(threads=4, use=0.72, computing=0.18, queued=0.26, waiting=0.56, switches=53_000, speedup=1.6),
+        "mixed",
+    ),
     "fsync x4": (of(threads=4, use=0.09, computing=0.03, waiting=0.9, switches=8_000, speedup=3.9), "I/O-bound"),
 }
 

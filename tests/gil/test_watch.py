@@ -93,6 +93,14 @@ class TestSerial:
         assert run.serial(body, 30).broken is None
         assert run.together(body).together == 4
 
+    def test_waits_that_only_time_ends_add_up(self) -> None:
+        def nap() -> None:
+            threading.Event().wait(0.05)
+
+        found = run.serial(lambda: at_once(nap, nap, nap), 5.0)
+        assert found.wall >= 0.15
+        assert all(thread.alone >= 0.05 for thread in found.threads)
+
     def test_what_cannot_be_serial_says_so_and_ends(self) -> None:
         done: list[int] = []
 
