@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import signal
 import threading
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import hypothesis
 import pytest
 
+import pytest_racecheck
 from pytest_racecheck.engine.explorer import Explorer
 from pytest_racecheck.settings import Settings
 
@@ -24,15 +27,20 @@ hypothesis.settings.load_profile("racecheck")
 # Each session that a test starts would compile all of racecheck anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Sessions in this process forget the modules that come in while they are at work, and would load each of them again.
+for module in pkgutil.walk_packages(pytest_racecheck.__path__, "pytest_racecheck."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+
 # A shell ignores Ctrl-C on behalf of what it runs in the background, and sessions that a test interrupts inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more for every two processors: many tests wait for something that hangs, most of their time."""
+    """Two for each processor: many tests wait for something that hangs, most of their time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + cores // 2
+    return 2 * cores
 
 
 @pytest.fixture(autouse=True)

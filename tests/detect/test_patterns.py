@@ -413,7 +413,7 @@ def test_programs_get_the_name_of_their_bug(pytester: pytest.Pytester, monkeypat
     report = pytester.path / "report.json"
     pytester.runpytest_inprocess(
         *("-p", "racecheck", "--import-mode=importlib", "--tb=no", "-o", "python_files=*.py"),
-        *("--racecheck-seed=1", f"--racecheck-json={report}"),
+        *("--racecheck-seed=1", f"--racecheck-json={report}", "-o", "racecheck_shrink=0.5"),
     )
     failures = {
         test["nodeid"].partition(".py::")[0]: test["failure"] for test in json.loads(report.read_text())["tests"]

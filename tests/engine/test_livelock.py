@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
+import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import pytest
 from pytest_racecheck.engine import confirmation
 from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.runner import Runner
+from pytest_racecheck.shrink import minimise
 
 if TYPE_CHECKING:
     from tests.conftest import Engine
@@ -49,7 +52,9 @@ def lost_flag(engine: Engine) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_how_it_came_about_is_told_and_can_be_replayed(engine: Engine) -> None:
+def test_how_it_came_about_is_told_and_can_be_replayed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = itertools.count(0, 0.06)  # so many runs to make it simpler, however long they take
+    monkeypatch.setattr(minimise, "real", types.SimpleNamespace(monotonic=lambda: next(looks)))
     found = engine.explore(lambda: lost_flag(engine), interleavings=200, timeout=60.0)
     failure = found.failure
     assert (found.verdict, failure.kind, failure.cause) == ("hang", "hang", "livelock")

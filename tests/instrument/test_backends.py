@@ -466,7 +466,7 @@ def test_threads_that_nobody_controls_are_left_in_peace(tmp_path: Path, gil: boo
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        for _ in range(300):
+        for _ in range(100):
             instrumentation.open(Scope((), ()), lambda *_: None, (lambda: None) if gil else None)
             instrumentation.close()
     finally:

@@ -342,7 +342,7 @@ def test_a_failure_is_reported_with_as_few_preemptions_as_it_needs(
     "body",
     [many_writers_and_a_check, a_check_and_many_writers, two_stages],
 )
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [2])
 def test_of_many_threads_few_have_a_part(
     engine: Engine, body: Callable[[Engine], None], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

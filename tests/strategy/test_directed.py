@@ -96,7 +96,7 @@ def test_a_rare_order_among_many_threads_is_found_at_once(engine: Engine, seed: 
         pair = Pair()
         engine.together(*[pair.set] * 30, pair.check)
 
-    result = engine.explore(body, strategy="directed", seed=seed).result
+    result = engine.explore(body, strategy="directed", seed=seed, shrink=0.1).result
     assert result.verdict == "race"
     assert result.interleavings <= 20
 
@@ -107,14 +107,14 @@ def test_a_critical_section_is_driven_between_two_others(engine: Engine, seed: i
         buffer = Buffer()
         engine.together(buffer.last, buffer.clear_and_fill)
 
-    result = engine.explore(body, strategy="directed", seed=seed).result
+    result = engine.explore(body, strategy="directed", seed=seed, shrink=0.1).result
     assert result.verdict == "race"
     assert result.interleavings <= 20
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_ring_of_locks_is_closed_in_the_first_run_that_knows_it(engine: Engine, seed: int) -> None:
-    result = engine.explore(lambda: ring_of_locks(engine), strategy="directed", seed=seed).result
+    result = engine.explore(lambda: ring_of_locks(engine), strategy="directed", seed=seed, shrink=0.1).result
     assert result.verdict == "deadlock"
     assert result.interleavings == 3  # the serial one, one that looks, one that holds
 

@@ -92,7 +92,7 @@ def test_two_threads_need_no_look(engine: Engine, monkeypatch: pytest.MonkeyPatc
 
 def test_what_no_other_run_shows_is_a_failure_all_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Confirmation, "replay_late", lambda *_: None)
-    explored = engine.explore(lambda: total(engine), interleavings=2)
+    explored = engine.explore(lambda: total(engine), interleavings=2, shrink=0.1)
     assert explored.verdict == "race"
     assert explored.result.first_failure == 1
     assert explored.failure.reproduced == (10, 10)
