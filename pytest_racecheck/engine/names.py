@@ -69,7 +69,7 @@ class Names:
         self._kept: list[object] = []
         self._given: Counter[str] = Counter()
         self._looks = 0
-        self._ends = real.monotonic() + _SECONDS
+        self._spent = 0.0
 
     def number(self, thing: object) -> int:
         """A number for the identity of ``thing``, which is one of ours and kept alive."""
@@ -125,10 +125,12 @@ class Names:
     def _find(self, thing: object, scheduler: Scheduler) -> str | None:
         """As a thread could write it; None when no thread leads to it, or too much time was spent on names."""
         self._looks += 1
-        if self._looks > _LOOKS or real.monotonic() > self._ends:
+        if self._looks > _LOOKS or self._spent > _SECONDS:
             return None
+        began = real.monotonic()
         with InnermostFrames() as frames:
             name = Namer(frames.get(thread.ident or 0) for thread in scheduler.threads).name(thing)
+        self._spent += real.monotonic() - began  # the run itself may take its time
         return None if " #" in name else name
 
     def _unique(self, name: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_racecheck.engine import real
+from pytest_racecheck.engine.names import Names
 from pytest_racecheck.report.files import short_files
 from pytest_racecheck.report.text import render_failure
 
@@ -97,3 +99,27 @@ def test_files_of_the_same_name_are_told_apart(engine: Engine, tmp_path: Path, m
     lanes = text.partition("why:")[0]
     assert "one/same.py" in lanes
     assert "two/same.py" in lanes
+
+
+def test_names_do_not_depend_on_how_long_a_run_takes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shared:
+        count = 0
+
+    def slow(self: Names) -> None:
+        begin(self)
+        real.sleep(0.5)
+
+    begin = Names.__init__
+    monkeypatch.setattr(Names, "__init__", slow)
+
+    def body() -> None:
+        shared = Shared()
+
+        def add() -> None:
+            shared.count += 1
+
+        engine.together(add, add)
+        assert shared.count == 2
+
+    failure = engine.explore(body).failure
+    assert {step.resource for step in failure.steps if step.operation == "write"} == {"shared.count"}
