@@ -7,7 +7,7 @@ import os
 import pkgutil
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hypothesis
@@ -16,6 +16,7 @@ import pytest
 import pytest_racecheck
 from pytest_racecheck.engine.explorer import Explorer
 from pytest_racecheck.settings import Settings
+from pytest_racecheck.stacks.client import SENTINEL
 
 if TYPE_CHECKING:
     from pytest_racecheck.report.model import Failure, TestResult
@@ -126,5 +127,6 @@ class Engine:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine()
+def engine() -> Iterator[Engine]:
+    yield Engine()
+    SENTINEL.stop()  # the session has no marked tests, and so nobody else who does

@@ -124,6 +124,8 @@ def _rest(iterator: Iterator[object]) -> object:
         except RuntimeError:  # the container has changed since
             return _UNKNOWN
         _, (container,), *place = state
+        if type(container) not in _PLAIN and type(container) not in _CONTAINERS:
+            return _UNKNOWN  # a class of the user's, which may have a way of its own to give items
         return tuple(container[(place[0] if place else 0) or 0 :])
     return _UNKNOWN
 
