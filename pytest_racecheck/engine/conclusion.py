@@ -91,9 +91,8 @@ class Conclusion:
             return "race" if self.token[0] or pursued is not None else "serial-failure"
         if search.done == 1 if pursued is None else pursued.finding.kind == "leak" and not run.schedule:
             return "race" if search.other_order else "serial-failure"
-        if pursued is not None or not search.diverges:
-            return "race" if search.reproduced[0] else "nondeterministic"
-        return "nondeterministic"
+        is_steady = search.reproduced[0] and (pursued is not None or not search.diverges)
+        return "race" if is_steady else "nondeterministic"
 
     def _strategy(self) -> str:
         if self.token is not None:

@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,11 @@ from pytest_racecheck.engine.confirmation import Confirmation
 from pytest_racecheck.engine.errors import FindingFailure, ReplayError
 from pytest_racecheck.engine.kept import KeptFailures
 from pytest_racecheck.engine.recorder import Recording
-from pytest_racecheck.engine.runner import Runner, World
+from pytest_racecheck.engine.runner import Runner
 from pytest_racecheck.engine.schedule import decode
+from pytest_racecheck.engine.second_look import SecondLook
 from pytest_racecheck.instrument import InstrumentationError
-from pytest_racecheck.strategy.replay import Replay, TokenReplay
+from pytest_racecheck.strategy.replay import TokenReplay
 from pytest_racecheck.strategy.serial import Serial
 from pytest_racecheck.stress.fallback import Control
 from pytest_racecheck.watch.findings import Findings
@@ -29,6 +30,7 @@ from pytest_racecheck.watch.findings import Findings
 if TYPE_CHECKING:
     from pytest_racecheck.engine.run import Run
     from pytest_racecheck.engine.schedule import Schedule
+    from pytest_racecheck.engine.world import World
     from pytest_racecheck.report.model import TestResult
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.shrink.database import FailureDatabase
@@ -144,9 +146,9 @@ class Explorer:
         elif run.failed and self._token is None and not self._settings.unasked:
             run = self._record_serial(search, run)
         if not run.failed and self._stress_notes is None:
-            run = self._look_for_survivors(search, run)
-        if not run.failed and self._stress_notes is None:
-            run = self._look_beside(search, run)
+            searching = partial(self._run, searching=True)
+            again = SecondLook(self._runner, self._confirmation, self._findings, self._token, searching, self._confirm)
+            run = again.look(search, run)
         search.stop()
         with self.suspended():
             return self._conclude(search, run)
@@ -262,48 +264,6 @@ class Explorer:
         search.proof = exhaustive
         exhaustive.gaps |= self._runner.outsiders()
         return search.is_proof() or to_prove
-
-    def _look_for_survivors(self, search: Search, run: Run) -> Run:
-        """Runs the serial schedule once more if something seems to be left of the first run, to be sure of it."""
-        if self._token is not None or not self._runner.survivors():
-            return run
-        run = self._once_more()
-        search.survivors = self._runner.survivors()
-        if run.failed:
-            search.stop()
-            search.survives, search.reproduced = True, (0, 1)
-        return run
-
-    def _look_beside(self, search: Search, run: Run) -> Run:
-        """The test's own checks pass. Fails it all the same if a detector found what it is to fail on."""
-        findings = self._findings
-        if self._runner.may_leak() and (self._token is None or findings.leaks_count):
-            again = self._once_more()
-            if again.failed:
-                return again
-        fatal = findings.fatal(search.is_proof())
-        if fatal is None:
-            return run
-        search.stop()
-        search.failed_at = fatal.finding.interleaving
-        schedule = findings.pursue(fatal)
-        if self._token is not None:
-            return findings.as_failure(run)
-        if fatal.finding.kind == "leak":  # the next run shows what this one left
-            self._confirmation.replay(Replay(schedule))
-            run = self._confirmation.replay(Replay(schedule), Recording())
-            search.reproduced = (int(findings.was_left()), 1)
-            return findings.as_failure(run)
-        return self._confirm(search, findings.as_failure(replace(run, schedule=schedule)))
-
-    def _once_more(self) -> Run:
-        """One more run, so that what the last one left can be seen: its fixtures have to be gone for that."""
-        recording = None
-        following: Strategy = Serial()
-        if self._token is not None:
-            recording = Recording()
-            following = TokenReplay(self._token[0], recording)
-        return self._run(lambda: self._runner.begin(following, patient=True, recording=recording), searching=True)
 
     def _run(self, begin: Callable[[], None], *, searching: bool = False) -> Run:
         """One more interleaving: ends the one before, then begins, sets up and calls."""

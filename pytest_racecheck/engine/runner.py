@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck import instrument
 from pytest_racecheck.engine import current, older, real
@@ -35,34 +35,13 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.recorder import Recording
     from pytest_racecheck.engine.survivors import Survivor
     from pytest_racecheck.engine.thread import ControlledThread
+    from pytest_racecheck.engine.world import World
     from pytest_racecheck.settings import Settings
     from pytest_racecheck.strategy.base import Strategy
     from pytest_racecheck.watch.watcher import Watcher
 
 #: Real seconds, more than any test takes.
 UNLIMITED: Final = 1e9
-
-
-class World(Protocol):
-    """One marked item, as the engine sees it."""
-
-    def set_up(self) -> None:
-        """Fresh function-scoped fixtures."""
-
-    def call(self) -> None:
-        """The test body; raises what it raises."""
-
-    def tear_down(self) -> None:
-        """The item's own fixtures, none of a wider scope."""
-
-    def finish(self) -> None:
-        """What of `tear_down` is code of the test's, if any is: it may check what came of the run."""
-
-    def is_outcome(self, exc: BaseException) -> bool:
-        """Whether ``exc`` ends the whole item (skip, interrupt, ...) instead of failing an interleaving."""
-
-    def is_skip(self, exc: BaseException) -> bool:
-        """Whether ``exc`` says that the test is not to be run: in one interleaving only, it ends just that."""
 
 
 class Runner:

@@ -22,7 +22,7 @@ from pytest_racecheck.stress.seeing import InstrumentationError, open_instrument
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.environment import Environment
-    from pytest_racecheck.engine.runner import World
+    from pytest_racecheck.engine.world import World
     from pytest_racecheck.settings import Settings
 
 #: Real seconds that the threads of a run get to end before they are given up as lost.
