@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.engine import current
 from pytest_racecheck.engine.leftover import is_disowned
+from pytest_racecheck.report.files import short_file
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -39,5 +40,4 @@ def gap(ident: int, code: CodeType, line: int) -> Iterator[str]:
     thread = known._active.get(ident)
     if thread is None or not is_disowned(thread):
         name = f"thread {ident}" if thread is None else thread._name
-        file = code.co_filename.replace("\\", "/").rpartition("/")[2]
-        yield f"{name}, which is not controlled, is in {file}:{line} meanwhile"
+        yield f"{name}, which is not controlled, is in {short_file(code.co_filename)}:{line} meanwhile"

@@ -126,7 +126,7 @@ class Trace:
         if not access.shared or thread.unwinding:
             return
         if owner is UNKNOWN:
-            self.gaps.add(f"what {access.site.source!r} is about can't be told ({_place(access.site)})")
+            self.gaps.add(f"what {access.site.source!r} is about can't be told ({access.site.place})")
         self._add(thread, footprint(thread, access.kind, access), bool(thread.atomic) or not thread.switchable)
 
     def _note(self, thread: ControlledThread, touched: Footprint, joined: bool) -> Event:
@@ -325,7 +325,3 @@ class _History:
 
 def _precedes(step: Event, other: Event) -> bool:
     return other is not step and other.clock[step.thread] >= step.seq
-
-
-def _place(site: Site) -> str:
-    return f"{site.file.replace(chr(92), '/').rpartition('/')[2]}:{site.line}"
