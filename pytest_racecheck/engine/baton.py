@@ -10,7 +10,7 @@ A run is named by its deviations from the serial schedule (see `pytest_racecheck
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.clock import TOLERANCE, Clock, Origin
@@ -20,9 +20,9 @@ from pytest_racecheck.engine.signals import Signals
 from pytest_racecheck.engine.thread import WORK, ControlledThread, Ready
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.carriers import Carriers
     from pytest_racecheck.engine.observer import Observer
     from pytest_racecheck.engine.schedule import Deviation
-    from pytest_racecheck.engine.scheduler import Scheduler
     from pytest_racecheck.strategy.base import Strategy
 
 Stuck = Literal["deadlock", "livelock", "hang", "limit", "interrupt"]
@@ -44,7 +44,9 @@ class Waitable(Protocol):
 
 
 class Hooks(Protocol):
-    """What the explorer does at the turns of a run."""
+    """What the explorer does at the turns of a run, and what it has for all of them."""
+
+    carriers: Carriers
 
     def thread_begins(self, thread: ControlledThread) -> None:
         """In the thread itself, right before its body."""
@@ -70,6 +72,7 @@ class Baton:
         observer: Observer | None,
     ) -> None:
         self.strategy = strategy
+        self.carriers = hooks.carriers
         self.clock = Clock(origin)
         self.observer = observer
         self.external = External(self)
@@ -98,7 +101,7 @@ class Baton:
         self._work = 0
         self._draining = False
         self._drain_budget = 0
-        self._ended: list[threading.Thread] = []
+        self._ended: list[ControlledThread] = []
         self.main = self._register("0", threading.current_thread(), "")
         self.main.ident = real.get_ident()
         self.main.native_id = threading.get_native_id()
@@ -106,16 +109,13 @@ class Baton:
 
     def _register(self, path: str, thread: threading.Thread | None, function: str) -> ControlledThread:
         name = thread.name if thread is not None else f"thread {path}"
-        child = ControlledThread(cast("Scheduler", self), len(self.threads), path, name, function)
+        child = ControlledThread(self, len(self.threads), path, name, function)  # type: ignore[arg-type]
         child.thread = thread
         self.threads.append(child)
         if thread is not None:
             self.by_thread[id(thread)] = child
         self.alive += 1
         return child
-
-    def _update_concurrent(self) -> None:
-        current.concurrent = self.alive > 1 or self.unjoined > 0
 
     # ------------------------------------------------------------------ who is enabled
 
@@ -322,7 +322,11 @@ class Baton:
     def reap(self) -> None:
         """Waits for the real end of the threads that have ended, so that enumerate() and is_alive() tell no lies."""
         while self._ended:
-            real.thread_join(self._ended.pop())
+            ended = self._ended.pop()
+            if ended.carried is not None:
+                ended.carried.join()
+            elif ended.thread is not None:
+                real.thread_join(ended.thread)
 
     def dissolve(self) -> None:
         """The run is over: breaks the circles of references, so that its objects go without the collector's help.

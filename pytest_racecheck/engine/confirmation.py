@@ -170,6 +170,24 @@ class Confirmation:
                 break
         return False
 
+    def in_threads_of_its_own(self, failed: Run) -> Run | None:
+        """A run that passes, if the failure comes only where threads of the system are used again; None otherwise.
+
+        That is no fault of the test. They are not used again any longer then.
+        """
+        carriers = self._runner.carriers
+        if not carriers.are_there or failed.kind == "hang":
+            return None
+        schedule = Replay(failed.schedule)
+        carriers.are_used = False
+        alone = self.replay(schedule)
+        carriers.are_used = True
+        if alone.same_failure(failed) or not all(self.replay(schedule).same_failure(failed) for _ in range(_IN_A_ROW)):
+            return None
+        carriers.abolish()
+        run = self.replay(schedule)
+        return None if run.failed else run
+
     def replay(self, chosen: Replay, recording: Recording | None = None) -> Run:
         """Runs one schedule."""
         return self._begun(chosen, recording)

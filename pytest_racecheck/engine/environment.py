@@ -1,4 +1,4 @@
-"""What the process needs while an item is explored, and gets back afterwards: collector, processor, random numbers."""
+"""What the process needs for exploring an item, and gets back: collector, processor, threads, random numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 from typing import Any, Final
 
+from pytest_racecheck.engine.carriers import Carriers
 from pytest_racecheck.engine.processor import Processor
 
 #: A full collection looks at all that the process has, some 20 ms of work.
@@ -26,6 +27,7 @@ class Environment:
         self._runs = 0
         self._collects = False
         self.processor = Processor()
+        self.carriers = Carriers()
         self._random_state: tuple[Any, ...] | None = None
         #: What `random.seed` makes of the seed, which takes three times as long as to put it back.
         self._seeded: tuple[Any, ...] = ()
@@ -53,10 +55,12 @@ class Environment:
         # What a run leaves is young, unless a collection met it while it was still in use: then it counts as old.
         self._runs += 1
         gc.collect(2 if self._runs % RUNS_PER_FULL_COLLECTION == 0 else self._runs % 20 == 0)
-        self.processor.renew()
+        if self.processor.renew():
+            self.carriers.drop()
 
     def close(self) -> None:
         """Puts everything back; also called when `open` failed halfway."""
+        self.carriers.abolish()
         self.processor.give_back()
         if self._random_state is not None:
             random.setstate(self._random_state)

@@ -210,13 +210,8 @@ class Explorer:
                 search.stop()
                 return self._confirm(search, again)
         while search.done < self._settings.interleavings:
-            self._number = search.done
             exhaustive = chosen.exhaustive
-            audited = exhaustive is not None
-            run = self._run(lambda: self._runner.begin(chosen, audited=audited), searching=True)  # noqa: B023
-            self.api.count()
-            search.count(run)
-            self._progress(search.done, search.per_second, run.threads)
+            run = self._run_next(search, chosen)
             if run.failed:
                 search.stop()
                 return self._confirm(search, run)
@@ -225,6 +220,15 @@ class Explorer:
             if self._settings.strategy == "auto" and self._control.is_lost(run):
                 return self._stress(search)
         return run if seen is None or not seen.failed else self._confirm_look(search, seen, first)
+
+    def _run_next(self, search: Search, chosen: Strategy) -> Run:
+        self._number = search.done
+        audited = chosen.exhaustive is not None
+        run = self._run(lambda: self._runner.begin(chosen, audited=audited), searching=True)
+        self.api.count()
+        search.count(run)
+        self._progress(search.done, search.per_second, run.threads)
+        return (self._confirmation.in_threads_of_its_own(run) or run) if run.failed else run
 
     def _look_around(self, search: Search, look: Strategy) -> Run:
         """A run in which every thread gets its share of what there is to do, to see early what threads touch at all."""

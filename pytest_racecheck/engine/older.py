@@ -15,12 +15,26 @@ from pytest_racecheck.engine import real
 _rlock_type: Any = type(real.rlock())
 _held: list[Callable[[], bool]] = []
 _rlocks: list[Any] = []
+_found = False
+
+
+def forget() -> None:
+    """The stand-ins come in just now."""
+    global _found
+    _found = False
+    _held.clear()
+    _rlocks.clear()
 
 
 def find() -> None:
-    """Collects the locks in the standard library's modules and in the handlers that `logging` knows already."""
-    _held.clear()
-    _rlocks.clear()
+    """Collects the locks in the standard library's modules and in the handlers that `logging` knows already.
+
+    To be called before the first test that has to know: many sessions have none.
+    """
+    global _found
+    if _found:
+        return
+    _found = True
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in sys.stdlib_module_names and name != "__main__":
             for value in list(getattr(module, "__dict__", {}).values()):

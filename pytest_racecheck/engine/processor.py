@@ -26,6 +26,7 @@ class Processor:
     def __init__(self) -> None:
         self._mask: set[int] | None = None
         self._pinned_at = 0.0
+        self._chosen = -1
         #: The policy to go back to, and its parameters; None where it was not changed.
         self._policy: tuple[int, os.sched_param] | None = None
 
@@ -44,10 +45,13 @@ class Processor:
         self._pin()
         self.share(False)
 
-    def renew(self) -> None:
-        """Chooses anew if the choice is old."""
-        if self._mask is not None and real.monotonic() - self._pinned_at > REPIN_SECONDS:
-            self._pin()
+    def renew(self) -> bool:
+        """Chooses anew if the choice is old. Returns whether it is another one: threads that are there keep theirs."""
+        if self._mask is None or real.monotonic() - self._pinned_at <= REPIN_SECONDS:
+            return False
+        before = self._chosen
+        self._pin()
+        return self._chosen != before
 
     def share(self, fairly: bool) -> None:
         """Whether threads that wake up may interrupt others, as the system's usual policy has it."""
@@ -80,7 +84,8 @@ class Processor:
         try:
             os.sched_setaffinity(0, mask)
             processor = _current()
-            os.sched_setaffinity(0, {processor if processor in mask else min(mask)})
+            self._chosen = processor if processor in mask else min(mask)
+            os.sched_setaffinity(0, {self._chosen})
         except OSError:
             self._mask = None
 

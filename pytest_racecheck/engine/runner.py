@@ -55,6 +55,7 @@ class Runner:
         self._settings = settings
         self._world = world
         self._environment = Environment(seed)
+        self.carriers = self._environment.carriers
         self._memory = Memory(gil=settings.model == "gil")
         self._instrumentation: instrument.Instrumentation | None = None
         self._origin = Origin()
@@ -96,6 +97,7 @@ class Runner:
         """Sees nothing until `take_back`: between two runs, another kind of run is to have the process."""
         assert self._instrumentation is not None
         self._instrumentation.close()
+        self.carriers.drop()
         self._environment.processor.share(True)
         return self._environment
 
@@ -133,6 +135,7 @@ class Runner:
         """
         assert self._instrumentation is not None
         self._environment.begin_run()
+        self.carriers.prepare()
         self._memory.begin_run()
         self._recording = recording
         strategy.begin()
@@ -364,6 +367,7 @@ class Runner:
         current.thread = None
         current.concurrent = False
         self._scheduler = None
+        self.carriers.may_be_needed(len(scheduler.threads) - 1)
         scheduler.dissolve()
 
     def close(self) -> None:

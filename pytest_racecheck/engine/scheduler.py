@@ -51,15 +51,18 @@ class Scheduler(Points):
             raise
         finally:
             me.quiet -= 1
-        self._update_concurrent()
+        current.concurrent = True
         self.enable(child)
         return result
 
     def live(self, me: ControlledThread, body: Callable[[], object]) -> None:
         """The whole life of a controlled thread but the main one, called in the thread itself."""
-        me.ident = real.get_ident()
-        me.native_id = threading.get_native_id()
-        me.gate.acquire()
+        if me.carried is not None:
+            me.quiet -= 1
+        else:
+            me.ident = real.get_ident()
+            me.native_id = threading.get_native_id()
+            me.gate.acquire()
         try:
             if not me.unwinding:
                 self._hooks.thread_begins(me)
@@ -107,9 +110,8 @@ class Scheduler(Points):
         self.disable(me)
         self.alive -= 1
         self.unjoined += 1
-        self._update_concurrent()
         if me.thread is not None:
-            self._ended.append(me.thread)
+            self._ended.append(me)
         if current.thread is not me:
             return  # came back late from blocking that is not ours
         if me.unwinding:
@@ -220,7 +222,7 @@ class Scheduler(Points):
             if not target.joined:
                 target.joined = True
                 self.unjoined -= 1
-                self._update_concurrent()
+                current.concurrent = self.alive > 1 or self.unjoined > 0
         if self.observer is not None:
             self.observer.operation(me, "join" if target.ended else "timeout", target)
         return target.ended

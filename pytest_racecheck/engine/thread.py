@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_racecheck.engine import real
 
 if TYPE_CHECKING:
+    from pytest_racecheck.engine.carriers import Handle
     from pytest_racecheck.engine.loops import ClockLoop
     from pytest_racecheck.engine.memory import Location
     from pytest_racecheck.engine.operation import Kind
@@ -33,6 +34,7 @@ class ControlledThread:
         "atomic",
         "attempt",
         "attention",
+        "carried",
         "caught_up",
         "children",
         "deadline",
@@ -87,6 +89,8 @@ class ControlledThread:
         self.ident: int | None = None
         #: As the system knows it; 0 while it is not known.
         self.native_id = 0
+        #: In place of a thread of the system of its own: what tells when it has ended. It begins with the baton then.
+        self.carried: Handle | None = None
         self.thread: threading.Thread | None = None
         self.ops = 0
         self.children = 0

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pytest_racecheck.engine import current, real
+from pytest_racecheck.engine import current, older, real
 from pytest_racecheck.engine.ctrl_c import CtrlC
 from pytest_racecheck.stacks.client import SENTINEL
 from pytest_racecheck.stacks.processes import TestProcesses
@@ -84,6 +84,7 @@ class Watchdog:
     def start(self) -> None:
         """A test is about to begin, in the calling thread; nothing of it has run yet."""
         SENTINEL.start()
+        older.find()
         self.hang = None
         self._processes = TestProcesses()
         self._ctrl_c.listen()

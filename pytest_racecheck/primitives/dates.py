@@ -7,7 +7,6 @@ one that other code checks for. So the methods are changed in the type's own dic
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
 import warnings
@@ -16,15 +15,13 @@ from typing import Any, Final
 
 from pytest_racecheck.primitives.virtual_time import FUNCTIONS
 
-_MODIFIED: Final = getattr(getattr(ctypes, "pythonapi", None), "PyType_Modified", None)
-
 _originals: Final[dict[str, Any]] = {}
 
 
 def open_dates() -> None:
     """Puts the stand-ins in place, where the interpreter lets that be done."""
     found = gc.get_referents(vars(datetime))
-    if _MODIFIED is None or len(found) != 1 or type(found[0]) is not dict:
+    if sys.implementation.name != "cpython" or len(found) != 1 or type(found[0]) is not dict:
         return
     _originals.update({"now": vars(datetime)["now"], "utcnow": vars(datetime)["utcnow"]})
     _put({"now": classmethod(_now), "utcnow": classmethod(_utcnow)})
@@ -40,10 +37,11 @@ def close_dates() -> bool:
 
 
 def _put(methods: dict[str, Any]) -> None:
+    import ctypes  # not for sessions that explore nothing
+
     (members,) = gc.get_referents(vars(datetime))
     members.update(methods)
-    assert _MODIFIED is not None
-    _MODIFIED(ctypes.py_object(datetime))  # what looked the methods up before looks again
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(datetime))  # what looked the methods up before looks again
 
 
 def _now(cls: type[datetime], tz: tzinfo | None = None) -> datetime:

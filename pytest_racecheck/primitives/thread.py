@@ -55,7 +55,7 @@ def hashed(self: threading.Thread) -> int:
 
     `ThreadPoolExecutor` joins its threads in the order of a set.
     """
-    attributes = vars(self)
+    attributes = self.__dict__
     number: int | None = attributes.get("_racecheck_hash")
     if number is None:
         me = current.thread
@@ -97,6 +97,7 @@ def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the ori
         # The bootstrap code of `threading` runs uncontrolled, up to the call of run(): that one is shadowed once.
         attributes = vars(self)
         shadowed = attributes.get("run")
+        carrier = child.scheduler.carriers.take()
 
         def run() -> None:
             if shadowed is None:
@@ -107,7 +108,11 @@ def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the ori
 
         attributes["run"] = run
         before = attributes["_started"]
-        attributes["_started"] = Started()
+        attributes["_started"] = started = Started()
+        if carrier is not None:
+            carrier.load(self, child)
+            started.set()
+            return
         try:
             real.thread_start(self)
         except BaseException:

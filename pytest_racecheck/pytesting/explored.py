@@ -60,7 +60,8 @@ class ExploredItem:
         self._suspension: AbstractContextManager[None] | None = None
         self._exploring = False
         self._tearing_down = False
-        self._setup, self._runtest, self._repr_failure = item.setup, item.runtest, item.repr_failure
+        self._setup, self._repr_failure = item.setup, item.repr_failure
+        self._runtest = private.caller(item, item.runtest)
         self._case = CaseBody(item, item.runtest) if is_unittest(item) else None
         self._globals = dict(item.dtest.globs) if _is_doctest(item) else None  # type: ignore[attr-defined]
         item.setup, item.runtest = self._set_up, self._explore  # type: ignore[method-assign]

@@ -26,6 +26,7 @@ class Output:
         self._capture: Any = manager.get_plugin("capturemanager")
         self._logging: Any = manager.get_plugin("logging-plugin")
         self._wider = ("", "", "")
+        self._records = private.log_records(item)
 
     def wider_set_up_done(self) -> None:
         """Remember what wider fixtures printed: it belongs to every interleaving."""
@@ -69,9 +70,8 @@ class Output:
     def _reset_log(self, phase: str) -> None:
         self._logging.report_handler.reset()
         self._logging.caplog_handler.reset()
-        records = private.log_records(self._item)
-        if records is not None:
-            records[phase] = self._logging.caplog_handler.records
+        if self._records is not None:
+            self._records[phase] = self._logging.caplog_handler.records
 
 
 @contextlib.contextmanager

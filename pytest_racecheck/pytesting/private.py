@@ -13,6 +13,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def missing_names(item: pytest.Item) -> list[str]:
     """Names that this pytest lacks and without which nothing can be run again; normally none."""
     state = getattr(item.session, "_setupstate", None)
-    wanted: list[tuple[object, str]] = [(state, name) for name in ("stack", "setup", "teardown_exact")]
+    wanted: list[tuple[object, str]] = [(state, name) for name in ("stack", "teardown_exact")]
     wanted += [(item, name) for name in ("_request", "_initrequest", "_report_sections", "fixturenames")]
     wanted += [(getattr(item, "_request", None), "_fixture_defs")]
     return [name for owner, name in wanted if not hasattr(owner, name)]
@@ -33,15 +34,39 @@ def missing_names(item: pytest.Item) -> list[str]:
 
 def set_up(item: pytest.Item) -> None:
     """Set up the item alone; its collectors and wider fixtures stay as they are."""
-    cast("Any", item.session)._setupstate.setup(item)
+    stack = cast("Any", item.session)._setupstate.stack
+    finalizers = [item.teardown]
+    stack[item] = finalizers, None
+    try:
+        item.setup()
+    except BaseException as error:
+        stack[item] = finalizers, (error, error.__traceback__)
+        raise
 
 
 def tear_down(item: pytest.Item) -> None:
-    """Tear down the item alone, by telling pytest that a test with the same parents comes next."""
-    state = cast("Any", item.session)._setupstate
-    finalizers = state.stack[item][0]
+    """Tear down the item alone."""
+    stack = cast("Any", item.session)._setupstate.stack
+    finalizers, _ = stack.pop(item)
     try:
-        state.teardown_exact(item.parent)
+        while finalizers:
+            finalizers.pop()()
+    except BaseException as error:  # noqa: BLE001 - raised again, with what else the finalizers raise
+        stack[item] = finalizers, None
+        _tear_down_after(item, finalizers, error)
+
+
+def _tear_down_after(item: pytest.Item, finalizers: list[Callable[[], object]], error: BaseException) -> None:
+    """Has pytest go on with ``finalizers``, the last of which has raised ``error``."""
+
+    def raise_again() -> None:
+        __tracebackhide__ = True
+        raise error
+
+    finalizers.append(raise_again)
+    try:
+        # As if a test with the same parents came next.
+        cast("Any", item.session)._setupstate.teardown_exact(item.parent)
     except BaseException:
         # It goes on with the others only after what it takes for a failure, which the end of a run is not.
         while finalizers:
@@ -101,6 +126,32 @@ def surround_finalizers(item: pytest.Item, before: Callable[[], object], after: 
         finalizers = stack[item][0]  # run from last to first
         finalizers.append(before)
         finalizers.insert(0, after)
+
+
+def caller(item: pytest.Item, runtest: Any) -> Callable[[], object]:
+    """What ``runtest`` of the item does for an ordinary function, without hooks if only pytest implements them.
+
+    They take longer than many a test. ``runtest`` itself where anything else has a part in the call.
+    """
+    from _pytest import python
+
+    node = cast("Any", item)
+    implementations = item.ihook.pytest_pyfunc_call.get_hookimpls()
+    own = [each.function for each in implementations] == [python.pytest_pyfunc_call]
+    if not own or getattr(runtest, "__func__", None) is not python.Function.runtest:
+        return cast("Callable[[], object]", runtest)
+    names = node._fixtureinfo.argnames
+
+    def call() -> None:
+        __tracebackhide__ = True
+        values = node.funcargs
+        result = node.obj(**{name: values[name] for name in names})
+        if result is not None:  # pytest has to say something to that
+            info = SimpleNamespace(argnames=())
+            returned: Any = SimpleNamespace(obj=lambda: result, funcargs={}, _fixtureinfo=info, nodeid=item.nodeid)
+            python.pytest_pyfunc_call(returned)
+
+    return call
 
 
 # --- fixtures
