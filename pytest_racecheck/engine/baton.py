@@ -104,7 +104,7 @@ class Baton:
         self._ended: list[ControlledThread] = []
         self.main = self._register("0", threading.current_thread(), "")
         self.main.ident = real.get_ident()
-        self.main.native_id = threading.get_native_id()
+        self.main.native_id = real.get_native_id()
         self.enable(self.main)
 
     def _register(self, path: str, thread: threading.Thread | None, function: str) -> ControlledThread:

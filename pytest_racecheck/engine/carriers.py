@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _getpid, _stack_size, _count_references = os.getpid, _thread.stack_size, weakref.getweakrefcount
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
 _get_asyncgen_hooks, _get_coroutine_depth = sys.get_asyncgen_hooks, sys.get_coroutine_origin_tracking_depth
-_get_native_id = threading.get_native_id
 
 #: Tests with more threads than this have the rest of them started by the system.
 MOST: Final = 64
@@ -112,7 +111,7 @@ class Carrier:
         self.system.join()
 
     def _live(self, begun: Any) -> None:
-        self.ident, self.native_id = real.get_ident(), _get_native_id()
+        self.ident, self.native_id = real.get_ident(), real.get_native_id()
         self._locals = _watched_by_locals()
         begun.release()
         try:
@@ -161,7 +160,7 @@ class Carriers:
         self._idle: list[Carrier] = []
         self._started = 0
         self._process = _getpid()
-        self._stack_size = _stack_size()
+        self._stack_size = _size_of_stacks()
         #: How many the next run may need; None: none, as threads leave something in them each time.
         self._needed: int | None = 0 if CAN_BE else None
 
@@ -190,7 +189,7 @@ class Carriers:
     def take(self) -> Carrier | None:
         """One that is idle; None if the system has to start the thread."""
         idle, names = self._idle, threading
-        if not idle or not self.are_used or _stack_size() != self._stack_size:
+        if not idle or not self.are_used or _size_of_stacks() != self._stack_size:
             return None
         # The test may have put something else there, as one that can't start any more threads.
         return idle.pop() if names._start_joinable_thread is _start else None  # type: ignore[attr-defined]
@@ -220,6 +219,14 @@ class Carriers:
             carrier = self._idle.pop()
             if _getpid() == self._process:  # else they are not there, in the child of a fork
                 carrier.end()
+
+
+def _size_of_stacks() -> int:
+    """Of threads that are started now, in bytes; 0 for the usual one. To ask for it sets it to that."""
+    size = _stack_size()
+    if size:
+        _stack_size(size)
+    return size
 
 
 def _number(carrier: Carrier) -> int:

@@ -17,6 +17,7 @@ allocate_lock = _thread.allocate_lock
 lock_type = _thread.LockType
 rlock = _thread.RLock
 get_ident = _thread.get_ident
+get_native_id = threading.get_native_id
 start_new_thread = _thread.start_new_thread
 timeout_max = threading.TIMEOUT_MAX
 
@@ -51,6 +52,7 @@ __all__ = [
     "clock_gettime_ns",
     "ctime",
     "get_ident",
+    "get_native_id",
     "gmtime",
     "listdir",
     "localtime",

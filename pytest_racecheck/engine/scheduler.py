@@ -61,7 +61,7 @@ class Scheduler(Points):
             me.quiet -= 1
         else:
             me.ident = real.get_ident()
-            me.native_id = threading.get_native_id()
+            me.native_id = real.get_native_id()
             me.gate.acquire()
         try:
             if not me.unwinding:

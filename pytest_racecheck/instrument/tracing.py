@@ -26,6 +26,7 @@ Trace = Callable[[FrameType, str, Any], Any]
 _set_trace: Final[Any] = sys.settrace
 _get_trace: Final[Any] = sys.gettrace
 _set_profile: Final[Any] = sys.setprofile
+_get_profile: Final[Any] = sys.getprofile
 
 
 class Tracing:
@@ -85,7 +86,7 @@ class Tracing:
     def leave_thread(self) -> None:
         """Gives the calling thread back to whoever traced it before."""
         windows.leave_thread()
-        if getattr(sys.getprofile(), "func", None) is _profile:
+        if getattr(_get_profile(), "func", None) is _profile:
             _set_profile(None)
         trace, previous = self._threads.pop(real.get_ident(), (None, None))
         # None: an exception went through our trace function, and the interpreter dropped it. Anything else is a
@@ -115,7 +116,7 @@ class Tracing:
     def _watch_calls(self) -> None:
         if self.auditor is None:
             return
-        if sys.getprofile() is None:
+        if _get_profile() is None:
             _set_profile(functools.partial(_profile, self.auditor))
         else:
             self.auditor.gaps.add("calls can't be watched: a profiler is at work")

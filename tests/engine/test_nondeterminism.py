@@ -22,7 +22,7 @@ def luck(seed: int) -> Callable[[], float]:
 
 
 def test_bad_luck_is_no_race(engine: Engine) -> None:
-    lock, numbers = threading.Lock(), luck(3)
+    lock, numbers = threading.Lock(), luck(12)
     counts: list[int] = []
 
     def work() -> None:
