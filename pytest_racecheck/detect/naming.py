@@ -15,7 +15,7 @@ from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, Modu
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.detect import peek
-from pytest_racecheck.detect.stacks import library_name, local, user_frames
+from pytest_racecheck.detect.stacks import library_name, local_variables, user_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,6 +42,8 @@ _LEAVES: Final = frozenset(
 )
 _PLAIN_KEYS: Final = frozenset({int, str, bool, bytes, float})
 _CLOSED: Final = ("pytest_racecheck.", "_pytest.", "pluggy.")  # classes whose objects lead all over the session
+
+_Variable = tuple[str, object]
 
 
 class _Found:
@@ -111,8 +113,9 @@ def _look_around(frames: list[FrameType]) -> dict[int, str]:
                 # The number in the middle keeps equal costs in the order of discovery.
                 heapq.heappush(heap, (found.cost, next(ways), found))
 
+    variables = list(_variables(frames))
     # Numbers tell objects apart, but not which is which: they are for what nothing else leads to.
-    for roots in (_roots(frames), _numbered_selves(frames)):
+    for roots in (_roots(frames, variables), _numbered_selves(variables)):
         add(roots)
         while heap:
             found = heapq.heappop(heap)[2]
@@ -128,7 +131,7 @@ def _short(name: str) -> str:
     return name if len(name) <= _MAX_LENGTH else name[: _MAX_LENGTH - 1] + "…"
 
 
-def _roots(frames: list[FrameType]) -> Iterator[_Found]:
+def _roots(frames: list[FrameType], variables: list[_Variable]) -> Iterator[_Found]:
     modules: dict[int, tuple[str, dict[str, object]]] = {}
     for frame in frames:
         name = frame.f_globals.get("__name__")
@@ -142,7 +145,7 @@ def _roots(frames: list[FrameType]) -> Iterator[_Found]:
         for member, value in list(members.items()):
             if type(member) is str and not member.startswith("__") and type(value) is not ModuleType:
                 yield _Found(value, f"{name}.{member}", _GLOBAL, 0)
-    yield from _local_roots(frames)
+    yield from _local_roots(variables)
 
 
 def _module(value: ModuleType) -> tuple[str, dict[str, object]] | None:
@@ -154,40 +157,41 @@ def _module(value: ModuleType) -> tuple[str, dict[str, object]] | None:
     return name, members
 
 
-def _local_roots(frames: list[FrameType]) -> Iterator[_Found]:
+def _local_roots(variables: list[_Variable]) -> Iterator[_Found]:
     meanings: dict[str, dict[int, object]] = {}
-    for name, value in _variables(frames):
+    for name, value in variables:
         if name != "self":
             meanings.setdefault(name, {})[id(value)] = value
     for name, values in meanings.items():
         if len(values) == 1:
             for value in values.values():
                 yield _Found(value, name, _LOCAL + _LIBRARY_VALUE * _is_library(type(value)), 0)
-    for name, selves in _selves(frames).items():
+    for name, selves in _selves(variables).items():
         if len(selves) == 1:
             yield _Found(selves[0], name, _SELF, 0)
 
 
-def _numbered_selves(frames: list[FrameType]) -> Iterator[_Found]:
-    for name, selves in _selves(frames).items():
+def _numbered_selves(variables: list[_Variable]) -> Iterator[_Found]:
+    for name, selves in _selves(variables).items():
         if len(selves) > 1:
             yield from (_Found(value, f"{name} #{n}", _NUMBERED_SELF, 0) for n, value in enumerate(selves, 1))
 
 
-def _selves(frames: list[FrameType]) -> dict[str, list[object]]:
+def _selves(variables: list[_Variable]) -> dict[str, list[object]]:
     """What ``self`` means in these frames, by the name of its type."""
     found: dict[str, dict[int, object]] = {}
-    for name, value in _variables(frames):
+    for name, value in variables:
         if name == "self":
             found.setdefault(peek.type_name(type(value)), {})[id(value)] = value
     return {name: list(values.values()) for name, values in found.items()}
 
 
-def _variables(frames: list[FrameType]) -> Iterator[tuple[str, object]]:
+def _variables(frames: list[FrameType]) -> Iterator[_Variable]:
     for frame in frames:
         code = frame.f_code
+        values = local_variables(frame)
         for name in dict.fromkeys(code.co_varnames + code.co_cellvars + code.co_freevars):
-            value = local(frame, name)
+            value = values.get(name)
             if value is not None and name.isidentifier():
                 yield name, value
 

@@ -135,3 +135,8 @@ def local(frame: FrameType, name: str) -> object:
         return unreadable.read(frame, name) if name in unreadable.unreadable(frame.f_code) else frame.f_locals[name]
     except KeyError:
         return None
+
+
+def local_variables(frame: FrameType) -> dict[str, object]:
+    """All local variables of a function's frame; none of any other frame, as with `local`."""
+    return unreadable.variables(frame) if frame.f_code.co_flags & inspect.CO_OPTIMIZED else {}

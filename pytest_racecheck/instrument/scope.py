@@ -95,10 +95,9 @@ class Scope:
     def _decide(self, file: str) -> bool:
         if file.startswith(_NEVER) and not file.startswith(TUTORIAL):
             return False
-        names = _module_names(file)
-        if any(_matches(entry, file, names) for entry in self.exclude):
+        if _matches_any(self.exclude, file):
             return False
-        return by_default(file) or any(_matches(entry, file, names) for entry in self.include)
+        return by_default(file) or _matches_any(self.include, file)
 
 
 def by_default(file: str) -> bool:
@@ -152,6 +151,13 @@ def _module_names(file: str) -> set[str]:
                 parts.pop()
             names.add(".".join(parts))
     return names
+
+
+def _matches_any(entries: tuple[str, ...], file: str) -> bool:
+    if not entries:
+        return False
+    names = _module_names(file)
+    return any(_matches(entry, file, names) for entry in entries)
 
 
 def _matches(entry: str, file: str, names: set[str]) -> bool:
