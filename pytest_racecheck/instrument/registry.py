@@ -26,10 +26,13 @@ class KnownCode:
         self.number = id(code)
         self._reference = weakref.ref(code, functools.partial(_forget, self.number, known, dependents))
         self._plan: Plan | None = None
-        #: Only what linecache needs to ask a module's loader for the source.
+        #: Only what linecache needs to ask a module's loader for the source. pytest's own has none to give, and would
+        #: keep its whole session alive, of which there are many where plugins are tested.
         self.globals: dict[str, object] = {
             name: module_globals[name] for name in ("__name__", "__loader__") if name in module_globals
         }
+        if not hasattr(type(self.globals.get("__loader__")), "get_source"):
+            self.globals.pop("__loader__", None)
 
     @property
     def code(self) -> CodeType | None:

@@ -231,6 +231,17 @@ def test_classes_die_too(load: Load, recorder: Recorder) -> None:
     assert died() is None
 
 
+def test_what_loads_modules_without_telling_their_source_dies_too(load: Load, recorder: Recorder) -> None:
+    """That of pytest leads to its whole session; where plugins are tested, one process has hundreds."""
+    module = load("class A: pass\ndef run(a):\n    a.n = 1\n")
+    module.__loader__ = type("Loader", (), {})()
+    died = weakref.ref(module.__loader__)
+    recorder.run(module.run, module.A())
+    del module.__loader__
+    gc.collect()
+    assert died() is None
+
+
 def test_generators_that_began_before(load: Load, recorder: Recorder) -> None:
     module = load("class A: pass\na = A()\ndef run():\n    a.n = 1\n    yield\n    a.n = 2\n    yield\n")
     generator = module.run()
