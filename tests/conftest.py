@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -42,6 +43,13 @@ def pytest_xdist_auto_num_workers() -> int:
     """Two for each processor: many tests wait for something that hangs, most of their time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 2 * cores
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Once is enough: pytest collects ten times at its end, all that thousands of tests have gathered."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -32,6 +32,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Runner.begin.__kwdefaults__ is not None
     monkeypatch.setitem(Runner.begin.__kwdefaults__, "futile", FUTILE // 10)
     monkeypatch.setattr(confirmation, "FUTILE", FUTILE // 10)
+    monkeypatch.setattr(confirmation, "FUTILE_AGAIN", confirmation.FUTILE_AGAIN // 10)
 
 
 def lost_flag(engine: Engine) -> None:

@@ -135,7 +135,7 @@ _numbers = itertools.count()
 
 
 def made(source: str) -> dict[str, Any]:
-    name = f"<program {next(_numbers)}>"
+    name = f"/program_{next(_numbers)}.py"  # in <brackets>, it would be parsed anew for each function
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     module: dict[str, Any] = {"__name__": "program"}
     exec(compile(source, name, "exec"), module)
