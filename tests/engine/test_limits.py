@@ -217,16 +217,29 @@ WAITING = {
 }
 
 
-@pytest.mark.parametrize("body", [*SPINNING.values(), *WAITING.values()], ids=[*SPINNING, *WAITING])
-def test_a_run_that_does_not_end_is_a_hang_and_the_session_goes_on(pytester: pytest.Pytester, body: str) -> None:
-    marked = textwrap.dedent(body).replace("def test_it", "@pytest.mark.race\ndef test_it")
-    result, tests = run(pytester, marked, f"--racecheck-timeout={TIMEOUT}")
-    result.assert_outcomes(passed=1, failed=1)
+def marked(*bodies: str) -> str:
+    """One module of them all, each followed by a test that finds no thread left."""
+    after = "def test_after_{0}():\n    assert threading.active_count() == 1\n"
+    return "\n".join(
+        textwrap.dedent(body).replace("def test_it", f"@pytest.mark.race\ndef test_{number}") + after.format(number)
+        for number, body in enumerate(bodies)
+    )
+
+
+@pytest.mark.parametrize("bodies", [SPINNING, WAITING], ids=["spinning", "waiting"])
+def test_a_run_that_does_not_end_is_a_hang_and_the_session_goes_on(
+    pytester: pytest.Pytester, bodies: dict[str, str]
+) -> None:
+    result, tests = run(pytester, marked(*bodies.values()), f"--racecheck-timeout={TIMEOUT}")
+    result.assert_outcomes(passed=len(bodies) + 1, failed=len(bodies))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert tests["test_it"]["verdict"] == "hang"
-    assert tests["test_it"]["failure"]["kind"] == "hang"
-    result.stdout.fnmatch_lines(["E   an interleaving did not end within 0.5 s (--racecheck-timeout)"])
-    result.stdout.fnmatch_lines(["FAILED test_it.py::test_it - *within 0.5 s*"])
+    told = {body: tests[f"test_{number}"] for number, body in enumerate(bodies)}
+    assert {body: test["verdict"] for body, test in told.items()} == dict.fromkeys(bodies, "hang")
+    assert {body: test["failure"]["kind"] for body, test in told.items()} == dict.fromkeys(bodies, "hang")
+    message = "E   an interleaving did not end within 0.5 s (--racecheck-timeout)"
+    assert result.outlines.count(message) == len(bodies)
+    for number in range(len(bodies)):
+        result.stdout.fnmatch_lines([f"FAILED test_it.py::test_{number} - *within 0.5 s*"])
 
 
 def test_a_child_in_recv_is_a_hang_as_well(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,17 +265,6 @@ def test_the_marker_has_its_own_limit(pytester: pytest.Pytester) -> None:
     result, _ = run(pytester, body, "--racecheck-timeout=30")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["E   an interleaving did not end within 0.3 s (--racecheck-timeout)"])
-
-
-def test_several_hangs_in_one_session(pytester: pytest.Pytester) -> None:
-    bodies = [SPINNING["main thread"], SPINNING["child"], WAITING["main thread in recv"]]
-    marked = "".join(
-        textwrap.dedent(body).replace("def test_it", f"@pytest.mark.race\ndef test_{number}")
-        for number, body in enumerate(bodies)
-    )
-    result, tests = run(pytester, marked, f"--racecheck-timeout={TIMEOUT}")
-    result.assert_outcomes(passed=1, failed=3)
-    assert [test["verdict"] for test in tests.values()] == ["hang"] * 3
 
 
 def test_slow_runs_are_no_hang_as_long_as_each_one_ends(pytester: pytest.Pytester) -> None:

@@ -261,7 +261,7 @@ POLLS = {
 @pytest.mark.parametrize("strategy", ["random", "pct", "auto"])
 @pytest.mark.parametrize("poll", POLLS.values(), ids=POLLS.keys())
 def test_polling_comes_to_an_end(engine: Engine, poll: Poll, strategy: str) -> None:
-    engine.passes(lambda: poll(engine), strategy=strategy, interleavings=8, timeout=30.0)
+    engine.passes(lambda: poll(engine), strategy=strategy, interleavings=5, timeout=30.0)
 
 
 @pytest.mark.parametrize("strategy", ["random", "auto"])

@@ -83,6 +83,6 @@ DJANGO = """
 def test_visits_of_two_threads(pytester: pytest.Pytester, module: str, source: str) -> None:
     pytest.importorskip(module)
     pytester.makepyfile(source)
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_subprocess("-o", "racecheck_shrink=0.2")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["race *::test_hits?bad?: interleaving *"])

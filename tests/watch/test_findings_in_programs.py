@@ -29,7 +29,7 @@ def results(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, *options
     report = pytester.path / "report.json"
     pytester.runpytest_inprocess(
         *("-p", "racecheck", "--import-mode=importlib", "--tb=no", "-o", "python_files=*.py"),
-        *("--interleavings=12", f"--racecheck-json={report}", "-o", "racecheck_shrink=0.1", *options),
+        *("--interleavings=8", f"--racecheck-json={report}", "-o", "racecheck_shrink=0.1", *options),
     )
     tests = json.loads(report.read_text())["tests"]
     assert len(tests) >= len(SAFE)
