@@ -80,9 +80,12 @@ DJANGO = """
 
 
 @pytest.mark.parametrize(("module", "source"), [("flask", FLASK), ("django", DJANGO)])
-def test_visits_of_two_threads(pytester: pytest.Pytester, module: str, source: str) -> None:
+def test_visits_of_two_threads(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, module: str, source: str
+) -> None:
     pytest.importorskip(module)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(source)
-    result = pytester.runpytest_subprocess("-o", "racecheck_shrink=0.2")
+    result = pytester.runpytest_subprocess("-p", "racecheck", "-o", "racecheck_shrink=0.2")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["race *::test_hits?bad?: interleaving *"])
