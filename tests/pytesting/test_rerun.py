@@ -100,6 +100,50 @@ def test_pytest_itself_sees_one_test(pytester: pytest.Pytester) -> None:
     )
 
 
+def test_who_calls_the_function_in_place_of_pytest_does_so_in_each_interleaving(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+        called = []
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_pyfunc_call(pyfuncitem):
+            called.append(pyfuncitem.name)
+            return True if pyfuncitem.name == "test_instead" else None
+
+        def pytest_terminal_summary(terminalreporter):
+            terminalreporter.write_line(" ".join(called))
+        """
+    )
+    result = run(
+        pytester,
+        """
+        @pytest.mark.race(interleavings=3)
+        def test_it(): pass
+
+        @pytest.mark.race(interleavings=2)
+        def test_instead(): assert False
+        """,
+    )
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["test_it test_it test_it test_instead test_instead"])
+
+
+def test_pytest_is_told_of_what_the_function_returns(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        @pytest.mark.race
+        def test_it(tmp_path):
+            assert tmp_path.exists()
+            return 1
+        """,
+        "-Wdefault",
+    )
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*PytestReturnNotNoneWarning: *test_it returned <class 'int'>*"])
+
+
 @pytest.mark.parametrize(
     ("when", "phase", "title"),
     [("up", "call", "FAILURES"), ("body", "call", "FAILURES"), ("down", "call", "FAILURES")],
