@@ -93,7 +93,8 @@ def _describe(scheduler: Scheduler, thread: ControlledThread) -> Known:
     if isinstance(thread.waits, Waiting):
         known.place = thread.waits.place
         return known
-    if thread is current.thread or thread in scheduler.external.threads:
+    runs = thread is current.thread and thread.slot >= 0  # else it is blocked, and minds the world for all
+    if runs or thread in scheduler.external.threads:
         return known  # it runs, or waits for something that the scheduler knows nothing of: see its stack
     if thread.slot >= 0:
         known.state = NOT_BEGUN if thread.kind == "begin" else "ready, waits for its turn"

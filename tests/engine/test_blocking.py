@@ -247,3 +247,22 @@ def test_what_a_signal_handler_raises_is_raised_where_the_test_waits(engine: Eng
     handler = signal.getsignal(signal.SIGALRM)  # pytest-timeout may have one
     engine.passes(body, interleavings=10, timeout=30)
     assert signal.getsignal(signal.SIGALRM) is handler
+
+
+def test_main_waits_for_whom_it_joins_while_it_minds_the_world(engine: Engine) -> None:
+    reader, writer = os.pipe()
+
+    def body() -> None:
+        seen: list[int] = []
+        engine.together(lambda: seen.append(1), lambda: None if seen else os.read(reader, 1))
+
+    try:
+        found = engine.explore(body, timeout=1.0)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert found.verdict == "hang"
+    assert {each.id: each.state for each in found.failure.threads} == {
+        "main": "waiting for T2 to end",
+        "T2": "in read, waiting for a pipe",
+    }
