@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_racecheck.engine import current
+from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.errors import Unwind
 from pytest_racecheck.engine.waiting import Waiting
 from pytest_racecheck.engine.watchdog import WATCHDOG
@@ -84,7 +83,7 @@ def _known(scheduler: Scheduler) -> list[Known]:
 
 def _others(scheduler: Scheduler) -> dict[int, str]:
     known = {each.ident for each in scheduler.threads}
-    return {each.ident: each.name for each in threading.enumerate() if each.ident and each.ident not in known}
+    return {each.ident: each.name for each in real.enumerate_threads() if each.ident and each.ident not in known}
 
 
 def _describe(scheduler: Scheduler, thread: ControlledThread) -> Known:

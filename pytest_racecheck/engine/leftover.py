@@ -70,6 +70,6 @@ def is_disowned(thread: threading.Thread) -> bool:
 
 def _wait_for_others() -> None:
     """What the interpreter does at its end, but for the threads that were let go."""
-    for thread in threading.enumerate():
+    for thread in real.enumerate_threads():
         if not thread.daemon and not is_disowned(thread) and thread is not threading.main_thread():
             real.thread_join(thread)

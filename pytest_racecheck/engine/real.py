@@ -23,6 +23,9 @@ timeout_max = threading.TIMEOUT_MAX
 
 thread_start = threading.Thread.start
 thread_join = threading.Thread.join
+thread_repr = threading.Thread.__repr__
+enumerate_threads = threading.enumerate
+ident: Callable[[threading.Thread], int | None] = vars(threading.Thread)["ident"].fget
 native_id: Callable[[threading.Thread], int | None] = vars(threading.Thread)["native_id"].fget
 
 sleep = time.sleep
@@ -51,9 +54,11 @@ __all__ = [
     "asctime",
     "clock_gettime_ns",
     "ctime",
+    "enumerate_threads",
     "get_ident",
     "get_native_id",
     "gmtime",
+    "ident",
     "listdir",
     "localtime",
     "lock_type",
@@ -70,6 +75,7 @@ __all__ = [
     "start_new_thread",
     "strftime",
     "thread_join",
+    "thread_repr",
     "thread_start",
     "time_",
     "time_ns",

@@ -16,7 +16,6 @@ import itertools
 import os
 import random
 import sys
-import threading
 import types
 import weakref
 from collections import deque
@@ -48,12 +47,14 @@ _TRUSTED: Final = frozenset(
     }
 )
 
-#: They look at all threads, controlled or not. And these look at what threads share, past what tells of that.
+#: They look at all threads, controlled or not: functions of `threading`, and what stands in for them.
+_AT_ALL_THREADS: Final = frozenset({"enumerate", "active_count"})
+
+#: These look at what threads share, past what tells of that.
 _UNTRUSTED: Final = frozenset(
     function.__code__
     for function in (
-        *(threading.enumerate, threading.active_count, os.getenv, os.getenvb, os.get_exec_path),
-        *(os.path.expandvars, os.path.expanduser, contextlib.closing.__exit__),
+        *(os.getenv, os.getenvb, os.get_exec_path, os.path.expandvars, os.path.expanduser, contextlib.closing.__exit__),
     )
 )
 
@@ -260,7 +261,7 @@ class Audit:
             return True
         if not file.startswith(_LIBRARY):
             # racecheck's own stand-ins, pytest, and code that is frozen: the machinery of import.
-            return is_runner(file) or file.startswith("<frozen")
+            return (is_runner(file) and code.co_qualname not in _AT_ALL_THREADS) or file.startswith("<frozen")
         top = file[len(_LIBRARY) :].split(os.sep, 1)[0].removesuffix(".py")
         return top in _TRUSTED or _is_effect(code)
 

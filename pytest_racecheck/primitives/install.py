@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytest_racecheck.engine import older
-from pytest_racecheck.primitives import channels, files, selecting, thread, travel
+from pytest_racecheck.primitives import channels, files, roster, selecting, thread, travel
 from pytest_racecheck.primitives.lock import Lock
 from pytest_racecheck.primitives.patches import Patches
 from pytest_racecheck.primitives.rlock import RLock
@@ -75,6 +75,8 @@ def _install() -> None:
     _patches.put(threading.Thread, "start", thread.start)
     _patches.put(threading.Thread, "join", thread.join)
     _patches.put(threading.Thread, "is_alive", thread.is_alive)
+    _patches.put(threading.Thread, "ident", property(roster.ident))
+    _patches.put(threading.Thread, "__repr__", roster.represent)
     if hasattr(threading.Thread, "native_id"):
         _patches.put(threading.Thread, "native_id", property(thread.native_id))
     for kind, select in selecting.stand_ins():
@@ -89,6 +91,8 @@ def _functions() -> Iterator[tuple[object, object]]:
     yield _thread.start_new_thread, THREADS.start_new_thread
     yield _thread.start_new, THREADS.start_new_thread
     yield _queue.SimpleQueue, SimpleQueue
+    yield threading.enumerate, roster.enumerate
+    yield threading.active_count, roster.active_count
     for name in _TIMES:
         if hasattr(time, name):
             yield getattr(time, name), getattr(FUNCTIONS, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -47,7 +46,7 @@ class StressedRun:
         run.diagnosis = explain(run, cycle) if cycle else None
         known = [_describe(run, each) for each in run.threads if not each.ended and each.ident is not None]
         idents = {each.ident for each in run.threads}
-        others = {each.ident: each.name for each in threading.enumerate() if each.ident and each.ident not in idents}
+        others = {each.ident: each.name for each in real.enumerate_threads() if each.ident and each.ident not in idents}
         self.hang = collect(found, why_not, known, others)
         run.over = run.over or ("hang" if run.diagnosis is None else "deadlock")
 

@@ -57,6 +57,33 @@ def until_threads_have_ended(engine: Engine) -> None:
             break
 
 
+def until_no_other_thread_is_left(engine: Engine) -> None:
+    before = threading.active_count()
+    for _ in range(2):
+        threading.Thread(target=time.sleep, args=(1,)).start()
+    while threading.active_count() > before:
+        pass
+
+
+def until_all_others_have_ended(engine: Engine) -> None:
+    before = threading.enumerate()
+    for _ in range(2):
+        threading.Thread(target=time.sleep, args=(1,)).start()
+    while [thread for thread in threading.enumerate() if thread not in before]:
+        pass
+
+
+def until_a_thread_has_been_started(engine: Engine) -> None:
+    thread = threading.Thread(target=str)
+
+    def wait() -> None:
+        while thread.ident is None:
+            pass
+
+    engine.together(wait, lambda: (time.sleep(1), thread.start()))
+    thread.join()
+
+
 def counting(engine: Engine) -> None:
     flag: list[int] = []
 
@@ -110,6 +137,9 @@ POLLS = [
     until_queue_has_something,
     until_futures_are_done,
     until_threads_have_ended,
+    until_no_other_thread_is_left,
+    until_all_others_have_ended,
+    until_a_thread_has_been_started,
     counting,
     counting_attempts,
     counting_while_another_waits_long,

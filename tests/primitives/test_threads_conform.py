@@ -224,6 +224,42 @@ def test_join_of_a_thread_that_is_about_to_start(engine: Engine, strategy: str) 
     assert set(values) == {"ended ended", "ended not started", "not started not started"}
 
 
+def has_an_ident(thread: threading.Thread) -> bool:
+    return thread.ident is not None
+
+
+def says_started(thread: threading.Thread) -> bool:
+    return "started" in repr(thread)
+
+
+def is_not_said_to_have_stopped(thread: threading.Thread) -> bool:
+    return "stopped" not in f"{thread}"
+
+
+@pytest.mark.parametrize("strategy", ["random", "exhaustive"])
+@pytest.mark.parametrize("look", [has_an_ident, says_started, is_not_said_to_have_stopped])
+def test_what_a_thread_tells_of_itself_while_another_starts_it(
+    engine: Engine, look: Callable[[threading.Thread], bool], strategy: str
+) -> None:
+    seen = set()
+
+    def body() -> None:
+        thread = threading.Thread(target=int)
+        engine.together(thread.start, lambda: seen.add(look(thread)))
+        thread.join()
+
+    assert engine.explore(body, strategy=strategy, interleavings=20).verdict in ("passed", "proved")
+    assert seen == {True, False}
+
+
+def test_what_the_list_of_threads_shows_is_not_proved(engine: Engine) -> None:
+    def body() -> None:
+        engine.together(int, threading.active_count)
+        engine.together(int, threading.enumerate)
+
+    assert engine.explore(body, strategy="exhaustive", interleavings=200).verdict == "passed"
+
+
 def test_join_with_a_time_out_of_a_thread_that_goes_on(engine: Engine) -> None:
     def body() -> bool:
         thread = threading.Thread(target=time.sleep, args=(10,))
