@@ -19,21 +19,25 @@ _LOOPS: Final = (ast.While, ast.For, ast.AsyncFor)
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _LEAVING: Final = (ast.Break, ast.Return)
 
+#: What gives values for ever.
+_ENDLESS: Final = frozenset({"count", "cycle", "repeat"})
+
 #: What reads local variables without naming them.
 _READS_ALL: Final = frozenset({"locals", "vars", "eval", "exec", "dir"})
 
 #: Line and column.
-_Spot = tuple[int, int]
+Spot = tuple[int, int]
 
 
 class ClockLoop(NamedTuple):
     """A ``while`` loop that goes on or not by what the clock says. ``only``: and by nothing else."""
 
-    start: _Spot
+    start: Spot
     only: bool
 
 
 _clock_loops: dict[tuple[CodeType, int], ClockLoop | Literal["other"] | None] = {}
+_told_loops: dict[tuple[CodeType, int], Spot | None] = {}
 _unread: dict[tuple[CodeType, int], frozenset[str]] = {}
 
 
@@ -53,6 +57,21 @@ def clock_loop(frame: FrameType) -> ClockLoop | Literal["other"] | None:
             found = (isinstance(loop, ast.While) and _ended_at(loop, spot)) or "other"
         _clock_loops[key] = found
         return found
+
+
+def told_loop(code: CodeType, offset: int) -> Spot | None:
+    """The innermost loop around this place, if what is evaluated there ends it, and it is others who decide that.
+
+    That is so where nothing else in the loop is about what its tests are about.
+    """
+    key = (code, offset)
+    try:
+        return _told_loops[key]
+    except KeyError:
+        around, spot = _around(*key), _spot(*key)
+        is_told = around and spot is not None and _is_told_at(around[-1], spot)
+        _told_loops[key] = (around[-1].lineno, around[-1].col_offset) if is_told else None
+        return _told_loops[key]
 
 
 def unread(code: CodeType, offset: int) -> frozenset[str]:
@@ -75,7 +94,7 @@ def _names_read(node: ast.AST) -> Iterator[str]:
     for each in ast.walk(node):
         if _is_read(each):
             yield each.id  # type: ignore[attr-defined]
-        elif isinstance(each, (ast.For, ast.AsyncFor, ast.comprehension)):
+        elif isinstance(each, (ast.For, ast.AsyncFor, ast.comprehension)) and not _is_endless(each.iter):
             # How far it is shows by nothing but what it assigns.
             yield from (part.id for part in ast.walk(each.target) if isinstance(part, ast.Name))
 
@@ -98,19 +117,19 @@ def _around(code: CodeType, offset: int) -> tuple[ast.While | ast.For | ast.Asyn
     return tuple(node for node in _own_nodes(scope) if isinstance(node, _LOOPS) and _goes_round(node, spot))
 
 
-def _goes_round(loop: ast.While | ast.For | ast.AsyncFor, spot: _Spot) -> bool:
+def _goes_round(loop: ast.While | ast.For | ast.AsyncFor, spot: Spot) -> bool:
     """Whether a place belongs to each turn of a loop."""
     if not isinstance(loop, ast.While) and _contains(loop.iter, spot):
         return False
     return (loop.lineno, loop.col_offset) <= spot < _end(loop)
 
 
-def _end(loop: ast.While | ast.For | ast.AsyncFor) -> _Spot:
+def _end(loop: ast.While | ast.For | ast.AsyncFor) -> Spot:
     last = loop.body[-1]
     return (last.end_lineno or last.lineno, last.end_col_offset or 0)
 
 
-def _ended_at(loop: ast.While, spot: _Spot) -> ClockLoop | None:
+def _ended_at(loop: ast.While, spot: Spot) -> ClockLoop | None:
     """The loop, if what is evaluated at ``spot`` tells whether it goes on, at once or through a variable."""
     own = list(_own_nodes(loop))
     names = {
@@ -137,6 +156,50 @@ def _ended_at(loop: ast.While, spot: _Spot) -> ClockLoop | None:
     return ClockLoop((loop.lineno, loop.col_offset), only)
 
 
+def _is_told_at(loop: ast.While | ast.For | ast.AsyncFor, spot: Spot) -> bool:
+    own = list(_own_nodes(loop))
+    ways_out = [each for each in own if isinstance(each, ast.If) and isinstance(each.body[-1], _LEAVING)]
+    tests = [each.test for each in ways_out]
+    if not isinstance(loop, ast.While):
+        if not _is_endless(loop.iter):
+            return False
+    elif not isinstance(loop.test, ast.Constant):
+        tests.append(loop.test)
+    known = [each.body[-1] for each in ways_out]
+    if not any(_contains(test, spot) for test in tests) or any(each not in known for each in _exits(loop)):
+        return False
+    looked_at = {name for test in tests for name in _looked_at(test)}
+    within = {node for test in tests for node in ast.walk(test)}
+    return bool(looked_at) and not any(_dotted(node) in looked_at for node in own if node not in within)
+
+
+def _is_endless(iterated: ast.expr) -> bool:
+    if not isinstance(iterated, ast.Call):
+        return False
+    name = (_dotted(iterated.func) or "").rpartition(".")[2]
+    return name in _ENDLESS and (name != "repeat" or len(iterated.args) + len(iterated.keywords) == 1)
+
+
+def _looked_at(node: ast.AST) -> Iterator[str]:
+    """What an expression is about, as it is named there; the object itself for what a method of it tells."""
+    name = _dotted(node)
+    if name is not None:
+        yield name
+    elif isinstance(node, ast.Call):
+        for part in (*([node.func.value] if isinstance(node.func, ast.Attribute) else []), *node.args, *node.keywords):
+            yield from _looked_at(part)
+    else:
+        for part in ast.iter_child_nodes(node):
+            yield from _looked_at(part)
+
+
+def _dotted(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Attribute):
+        owner = _dotted(node.value)
+        return owner and f"{owner}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else None
+
+
 def _exits(loop: ast.AST) -> Iterator[ast.AST]:
     """What leaves a loop before its test says so, or waits in it for whoever asked for the next value."""
     for node in ast.iter_child_nodes(loop):
@@ -156,7 +219,7 @@ def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
             yield from _own_nodes(node)
 
 
-def _contains(node: ast.expr | ast.stmt, spot: _Spot) -> bool:
+def _contains(node: ast.expr | ast.stmt, spot: Spot) -> bool:
     return (node.lineno, node.col_offset) <= spot < (node.end_lineno or node.lineno, node.end_col_offset or 0)
 
 
@@ -175,11 +238,11 @@ def _parsed(file: str) -> ast.Module:
 
 
 @functools.lru_cache(maxsize=1024)
-def _spots(code: CodeType) -> list[_Spot | None]:
+def _spots(code: CodeType) -> list[Spot | None]:
     return [None if line is None or column is None else (line, column) for line, _, column, _ in code.co_positions()]
 
 
-def _spot(code: CodeType, offset: int) -> _Spot | None:
+def _spot(code: CodeType, offset: int) -> Spot | None:
     """Line and column of an instruction."""
     spots = _spots(code)
     return spots[offset // 2] if 0 <= offset // 2 < len(spots) else None

@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine import current
-from pytest_racecheck.engine.operation import UNKNOWN
+from pytest_racecheck.engine.operation import POLL, UNKNOWN
 from pytest_racecheck.engine.survivors import Survivors
 
 if TYPE_CHECKING:
@@ -93,6 +93,16 @@ class Location:
         for writer, _ in self.items.values():
             result ^= writer
         return result
+
+
+#: Where there is nothing to be taken, and what tries to take it all the same.
+_EMPTIED: Final = frozenset((list, deque, dict, set, bytearray))
+_TAKES: Final = frozenset(("pop", "popleft", "popitem"))
+
+
+def _is_in_vain(access: Access, owner: object) -> bool:
+    """Whether ``access`` is about to take something from a container that has nothing."""
+    return access.name in _TAKES and type(owner) in _EMPTIED and not owner
 
 
 def _item_written(owner: object, key: object) -> object:
@@ -184,14 +194,18 @@ class Memory:
             scheduler.passing(me, access.kind, access)
         if self.observer is not None:
             self.observer.access(me, access, owner, key)
-        self._note(me, access, location)
+        self._note(me, access, location, owner)
 
-    def _note(self, me: ControlledThread, access: Access, location: Location) -> None:
+    def _note(self, me: ControlledThread, access: Access, location: Location, owner: object) -> None:
         """What the access, which happens now, means for those who come later."""
         if access.writes:
-            me.idle = me.naps = me.vain = 0
+            in_vain = access.container and _is_in_vain(access, owner)
+            if not in_vain:
+                me.idle = me.naps = me.vain = 0
             if access.shared:
                 location.write(me)
+            if in_vain:
+                me.scheduler.looked(me, POLL)
         else:
             if access.shared:
                 location.read(me)

@@ -14,7 +14,8 @@ from pytest_racecheck.engine.clock import TICK, TOLERANCE, Origin
 from pytest_racecheck.engine.operation import MEMORY, POLL
 from pytest_racecheck.engine.spinning import came_round
 from pytest_racecheck.engine.thread import WORK
-from pytest_racecheck.engine.timed import FEW_LOOKS, NAPS, OPERATION, Timed
+from pytest_racecheck.engine.timed import FEW_LOOKS, NAPS, OPERATION
+from pytest_racecheck.engine.told import FIRST, NEXT, Told
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.baton import Hooks
@@ -69,7 +70,7 @@ LOOKS_TAKE: Final = 8
 CALLS_TAKE: Final = 4
 
 
-class Points(Timed):
+class Points(Told):
     """A baton that is passed on at scheduling points."""
 
     def __init__(
@@ -90,6 +91,8 @@ class Points(Timed):
         self.patience = SERIAL_PATIENCE if patient else PATIENCE
         #: Somebody napped: the run shows what happens if a sleep takes longer than all that others do.
         self.napped = False
+        #: Time has passed because all others were in loops that only somebody who slept could end.
+        self._told = False
         self._naps = naps
         self._max_points = max_points
         self._futile = futile
@@ -162,19 +165,36 @@ class Points(Timed):
 
         Only so does a loop end that works until another thread, which may sleep for a while, tells it to stop.
         """
-        me.tired = me.ops + WORK
-        self._work += WORK
+        self._ask_after(me, WORK)
         if me.atomic or me.unwinding or self.stuck is not None:
             return
         sleeper, deadline = self.clock.next()
         if sleeper is not None and self._has_slept(sleeper, deadline):
-            self.clock.now = max(self.clock.now, deadline)
-            self._expire(deadline + TOLERANCE)
-            sleeper.turn = -1  # its turn comes first: others may be working until it says stop
+            self._wake(sleeper, deadline)
+        elif self._goes_round_until_told(me):
+            if not self._each_has_had_a_turn(me):
+                self._ask_after(me, 0)  # who gets its turn now may be in such a loop as well
+            elif sleeper is not None and self._nobody_is_early(me):
+                self._told = True
+                self._wake(sleeper, deadline)
+                for thread in self.ready:
+                    thread.turned = False
+                self._ask_after(me, NEXT)
         elif me.ops - me.stint < (LONG_STINT if self.patience == PATIENCE else SERIAL_STINT):
             return
         me.stint = me.ops
         me.spent = True
+
+    def _wake(self, sleeper: ControlledThread, deadline: int) -> None:
+        self.clock.now = max(self.clock.now, deadline)
+        self._expire(deadline + TOLERANCE)
+        sleeper.turn = -1  # its turn comes first: others may be working until it says stop
+
+    def _nobody_is_early(self, me: ControlledThread) -> bool:
+        """Whether one sleeps, and all who do have done so for long."""
+        sleepers = [each for each in self.threads if each.deadline is not None and each.slot < 0 and _sleeps(each)]
+        since = self._worked(me) - (NEXT if self._told else FIRST)
+        return bool(sleepers) and all(each.asleep_since <= since for each in sleepers)
 
     def _has_slept(self, sleeper: ControlledThread, deadline: int) -> bool:
         """Whether others have done so much meanwhile that its time is up."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_racecheck.engine.loops import unread
 from pytest_racecheck.engine.places import is_ours
 from pytest_racecheck.engine.unreadable import variables
+from pytest_racecheck.primitives.lock import Lock
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread
@@ -147,4 +148,8 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _is_same_value(one: object, other: object) -> bool:
-    return one is other or (type(one) is type(other) and type(one) in _PLAIN and one == other)
+    if one is other:
+        return True
+    if type(one) is Lock and type(other) is Lock:
+        return one.origin.private and other.origin.private  # each wait makes one
+    return type(one) is type(other) and type(one) in _PLAIN and one == other

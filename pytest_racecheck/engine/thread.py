@@ -76,6 +76,7 @@ class ControlledThread:
         "unwinding",
         "vain",
         "waits",
+        "watched",
     )
 
     def __init__(self, scheduler: Scheduler, index: int, path: str, name: str, function: str) -> None:
@@ -152,6 +153,9 @@ class ControlledThread:
         self.turns = 0
         self.turned = False
         self.caught_up = False
+        #: While it is found out whether it works until it is told to stop: the number of its operation with which that
+        #: began, and how often it has come to where each loop may end.
+        self.watched: tuple[int, dict[object, int]] | None = None
         #: Under the `gil` model: the interpreter could have switched since the last visible operation.
         self.switchable = True
         #: Scratch space of the strategy.

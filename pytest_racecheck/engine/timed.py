@@ -63,7 +63,7 @@ class Timed(Baton):
             me.timed_loop, me.turns = (here, loop), 1
         if me.turns < FEW_LOOKS:
             return False
-        worked = self._work + WORK - (me.tired - me.ops)
+        worked = self._worked(me)
         if me.turns == FEW_LOOKS:
             self._accounted = worked
         me.turned = True
@@ -79,6 +79,10 @@ class Timed(Baton):
         self._accounted = worked
         me.spent = len(self.ready) > 1  # and no proof: how often it goes round depends on how far the others are
         return True
+
+    def _worked(self, me: ControlledThread) -> int:
+        """How many operations all threads have done."""
+        return self._work + WORK - (me.tired - me.ops)
 
     def _each_has_had_a_turn(self, me: ControlledThread) -> bool:
         """Whether every enabled thread only waits, or has looked since time last went on.
@@ -96,7 +100,7 @@ def _loop_around(frame: FrameType | None) -> tuple[int, ClockLoop] | None:
     while frame is not None and is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     direct = True
-    while frame is not None and _is_tested(frame.f_code.co_filename):
+    while frame is not None and is_tested(frame.f_code.co_filename):
         loop = clock_loop(frame)
         if loop == "other":
             return None
@@ -107,7 +111,8 @@ def _loop_around(frame: FrameType | None) -> tuple[int, ClockLoop] | None:
     return None
 
 
-_is_tested: Final = functools.lru_cache(maxsize=1024)(by_default)
+#: Whether a file is looked into.
+is_tested: Final = functools.lru_cache(maxsize=1024)(by_default)
 
 
 def _turn_takes(thread: ControlledThread) -> int:

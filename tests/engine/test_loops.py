@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from pytest_racecheck.engine.loops import clock_loop, unread
+from pytest_racecheck.engine.loops import clock_loop, told_loop, unread
 
 LATER = 1.0
 seen: list[object] = []
@@ -183,3 +184,100 @@ def test_variables_that_make_no_difference() -> None:
 
     everything()
     assert found[1] == frozenset()
+
+
+def told() -> bool:
+    """Says whether others decide if the loop around its call goes on; it ends all the same."""
+    frame = sys._getframe(1)
+    seen.append(told_loop(frame.f_code, frame.f_lasti) is not None)
+    return True
+
+
+class Worker:
+    """What its loops look at comes with `told`, so that they can be asked."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.items = [1]
+        self.turns = 0
+
+    def by_a_flag(self) -> None:
+        while not (told() or self.stop):
+            self.turns += 1
+
+    def by_a_way_out(self) -> None:
+        while True:
+            self.turns += 1
+            if told() or self.stop:
+                break
+
+    def by_a_way_out_of_an_endless_loop(self) -> None:
+        for self.turns in itertools.count():
+            if told() or self.stop:
+                return
+
+    def by_a_method(self) -> None:
+        while not (told() or self.items.count(0)):
+            self.turns += 1
+
+    def by_what_it_takes(self) -> None:
+        while self.items and told():
+            self.items.pop()
+
+    def by_what_it_assigns(self) -> None:
+        while told() and not self.stop:
+            self.stop = True
+
+    def by_what_it_counts(self) -> None:
+        turns = 0
+        while turns < 2 and told():
+            turns += 1
+
+    def by_what_it_hands_over(self) -> None:
+        while self.items and told():
+            list.pop(self.items)
+
+    def or_at_its_end(self) -> None:
+        for _ in range(2):
+            if told() or self.stop:
+                break
+
+    def or_by_another_way(self) -> None:
+        while not (told() or self.stop):
+            try:
+                self.turns += 1
+            finally:
+                return  # noqa: B012 - a way out that no `if` decides on
+
+    def or_by_what_it_does(self) -> None:
+        while not (told() or self.stop):
+            result = self.turns
+            if result > 2:
+                break
+
+    def elsewhere(self) -> None:
+        while not self.stop:
+            self.stop = told()
+
+
+@pytest.mark.parametrize(
+    ("loop", "expected"),
+    [
+        (Worker.by_a_flag, True),
+        (Worker.by_a_way_out, True),
+        (Worker.by_a_way_out_of_an_endless_loop, True),
+        (Worker.by_a_method, True),
+        (Worker.by_what_it_takes, False),
+        (Worker.by_what_it_assigns, False),
+        (Worker.by_what_it_counts, False),
+        (Worker.by_what_it_hands_over, False),
+        (Worker.or_at_its_end, False),
+        (Worker.or_by_another_way, False),
+        (Worker.or_by_what_it_does, False),
+        (Worker.elsewhere, False),
+    ],
+)
+def test_whether_others_end_it(loop: Callable[[Worker], None], expected: bool) -> None:
+    seen.clear()
+    loop(Worker())
+    assert seen[0] is expected

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -84,6 +86,30 @@ def until_a_thread_has_been_started(engine: Engine) -> None:
     thread.join()
 
 
+def until_there_is_something_to_take(engine: Engine) -> None:
+    items: deque[int] = deque()
+
+    def wait() -> None:
+        while True:
+            try:
+                items.popleft()
+                return
+            except IndexError:
+                continue
+
+    engine.together(wait, lambda: (time.sleep(1), items.append(1)))
+
+
+def waiting_for_no_time(engine: Engine) -> None:
+    event = threading.Event()
+
+    def wait() -> None:
+        while not event.wait(0):
+            pass
+
+    engine.together(wait, lambda: (time.sleep(1), event.set()))
+
+
 def counting(engine: Engine) -> None:
     flag: list[int] = []
 
@@ -93,6 +119,17 @@ def counting(engine: Engine) -> None:
             tries += 1
 
     engine.together(wait, wait, lambda: (time.sleep(1), flag.append(1)))
+
+
+def counting_for_ever(engine: Engine) -> None:
+    flag: list[int] = []
+
+    def wait() -> None:
+        for _ in itertools.count():
+            if flag:
+                break
+
+    engine.together(wait, lambda: (time.sleep(1), flag.append(1)))
 
 
 def counting_attempts(engine: Engine) -> None:
@@ -140,7 +177,10 @@ POLLS = [
     until_no_other_thread_is_left,
     until_all_others_have_ended,
     until_a_thread_has_been_started,
+    until_there_is_something_to_take,
+    waiting_for_no_time,
     counting,
+    counting_for_ever,
     counting_attempts,
     counting_while_another_waits_long,
     giving_way,
@@ -284,21 +324,85 @@ def test_where_the_interpreter_switches_only(engine: Engine, body: Body) -> None
     assert max(found) < FEW
 
 
-def test_work_until_one_who_sleeps_long_says_stop(engine: Engine) -> None:
-    def body() -> int:
-        stop = threading.Event()
-        turns = [0, 0]
+def until_an_event_is_set(engine: Engine) -> None:
+    stop = threading.Event()
+    turns = [0, 0]
 
-        def work(mine: int) -> None:
-            while not stop.is_set():
-                turns[mine] += 1
+    def work(mine: int) -> None:
+        while not stop.is_set():
+            turns[mine] += 1
 
-        engine.together(lambda: work(0), lambda: work(1), lambda: (time.sleep(1), stop.set()))
+    engine.together(lambda: work(0), lambda: work(1), lambda: (time.sleep(1), stop.set()))
+
+
+def until_it_runs_no_longer(engine: Engine) -> None:
+    class Worker(threading.Thread):
+        running = True
+        turns = 0
+
+        def run(self) -> None:
+            while self.running:
+                self.work()
+
+        def work(self) -> None:
+            for _ in range(2):
+                self.turns += 1
+
+    worker = Worker()
+    worker.start()
+    seen = []
+    for _ in range(3):
+        time.sleep(1)
+        seen.append(worker.turns)
+    worker.running = False
+    worker.join()
+    assert 0 < seen[0] < seen[1] < seen[2]
+
+
+def until_a_flag_shows_in_an_endless_loop(engine: Engine) -> None:
+    class Shared:
+        stop = False
+        turns = 0
+
+    def work() -> None:
+        for number in itertools.count():
+            if Shared.stop:
+                break
+            Shared.turns = number
+
+    engine.together(work, lambda: (time.sleep(1), setattr(Shared, "stop", True)))
+
+
+def until_told_giving_way_in_each_turn(engine: Engine) -> None:
+    stop = threading.Event()
+    turns = [0]
+
+    def work() -> None:
+        while not stop.is_set():
+            turns[0] += 1
+            time.sleep(0)
+
+    engine.together(work, lambda: (time.sleep(1), stop.set()))
+
+
+TOLD = [
+    until_an_event_is_set,
+    until_it_runs_no_longer,
+    until_a_flag_shows_in_an_endless_loop,
+    until_told_giving_way_in_each_turn,
+]
+
+
+@pytest.mark.parametrize("strategy", ["random", "pct", "exhaustive"])
+@pytest.mark.parametrize("body", TOLD)
+def test_work_until_one_who_sleeps_long_says_stop(engine: Engine, body: Body, strategy: str) -> None:
+    def counted() -> int:
+        body(engine)
         return operations()
 
-    found = engine.passes(body, strategy="random", interleavings=2, timeout=60.0)
-    assert len(found) == 2, "none was cut"
-    assert max(found) < 500_000
+    found = engine.passes(counted, strategy=strategy, interleavings=3, timeout=60.0)
+    assert len(found) == 3, "none was cut"
+    assert max(found) < FEW
 
 
 @pytest.mark.parametrize("strategy", ["random", "auto"])

@@ -176,6 +176,43 @@ def somebody_sleeps(engine: Engine) -> None:
     engine.together(busy.turn_by_the_clock, busy.work, look)
 
 
+def somebody_sleeps_while_another_works_until_told(engine: Engine) -> None:
+    """Who has other things to do gets them done first."""
+    busy = Busy()
+    stop = threading.Event()
+
+    def work_until_told() -> None:
+        while not stop.is_set():
+            busy.turns += 1
+
+    def look() -> None:
+        time.sleep(1)
+        stop.set()
+        assert sum(busy.done) == sum(range(3000))
+
+    def work() -> None:
+        for number in range(3000):
+            busy.done[number] = busy.turns
+
+    engine.together(work_until_told, work, look)
+
+
+def a_loop_that_ends_by_what_it_does(engine: Engine) -> None:
+    """However long that takes: nobody tells it."""
+    items = list(range(6000))
+    done = [0]
+
+    def drain() -> None:
+        while items:
+            done[0] += items.pop()
+
+    def look() -> None:
+        time.sleep(1)
+        assert not items
+
+    engine.together(drain, look)
+
+
 def one_has_left_its_loop(engine: Engine) -> None:
     busy = Busy()
 
@@ -256,6 +293,8 @@ BODIES = {
     "somebody sleeps while one adds": somebody_sleeps_while_one_adds,
     "somebody waits": somebody_waits,
     "somebody sleeps": somebody_sleeps,
+    "somebody sleeps while another works until told": somebody_sleeps_while_another_works_until_told,
+    "a loop that ends by what it does": a_loop_that_ends_by_what_it_does,
     "one has left its loop": one_has_left_its_loop,
     "work that is awaited in such a loop": work_that_is_awaited_in_such_a_loop,
     "a deadline for what a loop does": a_deadline_for_what_a_loop_does,
