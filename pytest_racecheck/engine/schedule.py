@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import zlib
 from collections.abc import Sequence
+from json import dumps, loads  # by name: a test may put others in their place
 from typing import Any, Final
 
 from pytest_racecheck.engine.errors import ReplayError
@@ -40,7 +40,7 @@ _PREFIX: Final = "rc"
 def encode(deviations: Sequence[MarkedDeviation], naps: bool) -> str:
     """The token for a schedule: one word, with a version and a checksum. ``naps`` as in the scheduler."""
     entries: list[Any] = [int(naps), *([*mark, target] for mark, target in deviations)]
-    data = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)
+    data = dumps(entries, separators=(",", ":"), ensure_ascii=False)
     packed = zlib.compress(data.encode(), 9)
     checked = packed + zlib.crc32(packed).to_bytes(4, "big")
     return f"{_PREFIX}{VERSION}-{base64.urlsafe_b64encode(checked).decode().rstrip('=')}"
@@ -61,7 +61,7 @@ def decode(token: str) -> tuple[list[MarkedDeviation], bool]:
         packed, checksum = checked[:-4], checked[-4:]
         if zlib.crc32(packed).to_bytes(4, "big") != checksum:
             raise ValueError
-        naps, *entries = json.loads(zlib.decompress(packed))
+        naps, *entries = loads(zlib.decompress(packed))
         return [_entry(entry) for entry in entries], bool(naps)
     except (ValueError, TypeError, binascii.Error, zlib.error, RecursionError):
         raise ReplayError(f"{token!r} is damaged: copy the whole token, without blanks or line ends in it") from None

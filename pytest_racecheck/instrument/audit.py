@@ -8,6 +8,7 @@ nothing else.
 
 from __future__ import annotations
 
+import abc
 import builtins
 import contextlib
 import copy
@@ -16,6 +17,7 @@ import itertools
 import os
 import random
 import sys
+import threading
 import types
 import weakref
 from collections import deque
@@ -50,11 +52,16 @@ _TRUSTED: Final = frozenset(
 #: They look at all threads, controlled or not: functions of `threading`, and what stands in for them.
 _AT_ALL_THREADS: Final = frozenset({"enumerate", "active_count"})
 
+#: What pytest's fixtures do to the process, or know of it.
+_FIXTURES: Final = ("MonkeyPatch.", "CaptureFixture.", "LogCaptureFixture.", "WarningsRecorder.")
+
 #: These look at what threads share, past what tells of that.
 _UNTRUSTED: Final = frozenset(
     function.__code__
     for function in (
         *(os.getenv, os.getenvb, os.get_exec_path, os.path.expandvars, os.path.expanduser, contextlib.closing.__exit__),
+        *(threading.Thread.getName, threading.Thread.setName, threading.Thread.isDaemon, threading.Thread.setDaemon),
+        abc.ABCMeta.register,
     )
 )
 
@@ -73,6 +80,7 @@ _HARMLESS: Final = frozenset(
 _HARMFUL: Final = frozenset(
     {
         *("reduce", "fsum", "prod", "dist", "sumprod", "proxy"),
+        *("getweakrefcount", "getweakrefs", "stack_size"),
         *("process_time", "process_time_ns", "thread_time", "thread_time_ns"),
     }
 )
@@ -261,9 +269,15 @@ class Audit:
             return True
         if not file.startswith(_LIBRARY):
             # racecheck's own stand-ins, pytest, and code that is frozen: the machinery of import.
-            return (is_runner(file) and code.co_qualname not in _AT_ALL_THREADS) or file.startswith("<frozen")
+            return (is_runner(file) and not _looks_around(code)) or file.startswith("<frozen")
         top = file[len(_LIBRARY) :].split(os.sep, 1)[0].removesuffix(".py")
         return top in _TRUSTED or _is_effect(code)
+
+
+def _looks_around(code: CodeType) -> bool:
+    """Whether a function of racecheck or pytest looks at, or changes, what threads share."""
+    name = code.co_qualname
+    return name in _AT_ALL_THREADS or name.startswith(_FIXTURES)
 
 
 def _place(code: CodeType, line: int) -> str:

@@ -7,6 +7,7 @@ the frame of the user: they are kept flat, never raise, and run no code of the u
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -109,9 +110,7 @@ def _read(access: Access, update: Access, owner: object, name: str, kind: int, l
     if kind in (CLASS, LIBRARY):
         _read_object_or_class(access, owner, name, kind, listener)
     elif kind == MODULE:
-        dictionary = attributes.own(owner)
-        if dictionary is not None and not attributes.is_constant(dictionary.get(name)):
-            listener(access, dictionary, name, None)
+        _read_module(access, attributes.own(owner), name, listener)
     elif kind == TYPE:
         base = attributes.class_data(owner, name)
         if base is not None:
@@ -126,6 +125,15 @@ def _read(access: Access, update: Access, owner: object, name: str, kind: int, l
             listener(update, owner, name, None)
             return True
     return kind == CODE
+
+
+def _read_module(access: Access, names: dict[str, object] | None, name: str, listener: Listener) -> None:
+    if names is None:
+        return
+    if not attributes.is_constant(names.get(name)):
+        listener(access, names, name, None)
+    elif unseen.written and (id(names), name) in unseen.written:
+        unseen.replaced(access, name)
 
 
 def _read_object_or_class(access: Access, owner: object, name: str, kind: int, listener: Listener) -> None:
@@ -171,7 +179,10 @@ def write(access: Access, owner: object, name: str, listener: Listener) -> bool 
     if kind == LIBRARY:
         unseen.note(access, f"changes {name} of an object that code which racecheck does not watch uses as well")
     if kind == MODULE:
+        if owner is builtins:
+            unseen.replaced(access, name)
         owner = attributes.own(owner)
+        unseen.written.add((id(owner), name))
     elif kind == TYPE and attributes.is_new(owner, name):
         attributes.forget()  # what was known of the class's instances is wrong now
     listener(access, owner, name, None)

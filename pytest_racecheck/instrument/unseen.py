@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: Who is told of calls at the moment.
 auditor: Audit | None = None
 
+#: Attributes of modules that were assigned while others ran, by the address of the module's dictionary.
+written: Final[set[tuple[int, str]]] = set()
+
 _seen: Final[set[tuple[Site, str]]] = set()
 
 
@@ -43,4 +46,5 @@ def forget() -> None:
     """Another item, or another model, begins."""
     global auditor
     auditor = None
+    written.clear()
     _seen.clear()

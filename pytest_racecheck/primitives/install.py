@@ -78,7 +78,7 @@ def _install() -> None:
     _patches.put(threading.Thread, "ident", property(roster.ident))
     _patches.put(threading.Thread, "__repr__", roster.represent)
     if hasattr(threading.Thread, "native_id"):
-        _patches.put(threading.Thread, "native_id", property(thread.native_id))
+        _patches.put(threading.Thread, "native_id", property(roster.native_id))
     for kind, select in selecting.stand_ins():
         _patches.put(kind, "select", select)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pytest_racecheck.engine.thread import ControlledThread
+    from pytest_racecheck.primitives.rlock import RLock
 
 #: Longest time-out, in seconds, that a real lock takes.
 TIMEOUT_MAX = real.timeout_max
@@ -32,6 +33,21 @@ def check_timeout(blocking: bool, timeout: float) -> None:
         raise ValueError("timeout value must be a non-negative number")
     if timeout > TIMEOUT_MAX:
         raise OverflowError("timeout value is too large")
+
+
+def look(lock: Lock | RLock) -> None:
+    """Somebody is about to see whether ``lock`` is taken: an operation, in a controlled thread."""
+    me = current.thread
+    if me is None or me.ident != real.get_ident() or me.quiet:
+        return
+    origin = lock.origin
+    origin.look()
+    if not origin.shared:
+        origin.seen(lock, me)
+    if origin.shared or me.idle > me.scheduler.patience:
+        me.scheduler.point(me, "read", lock)
+    me.state_hash = hash((me.state_hash, me.scheduler.hashes.get(lock, 0), lock.owner is None))
+    me.scheduler.looked(me, POLL)
 
 
 class _LockType(type):
@@ -173,16 +189,7 @@ class Lock(metaclass=_LockType):
 
     def locked(self) -> bool:
         """Whether some thread holds the lock."""
-        me = current.thread
-        if me is not None and me.ident == real.get_ident() and not me.quiet:
-            origin = self.origin
-            origin.look()
-            if not origin.shared:
-                origin.seen(self, me)
-            if origin.shared or me.idle > me.scheduler.patience:
-                me.scheduler.point(me, "read", self)
-            me.state_hash = hash((me.state_hash, me.scheduler.hashes.get(self, 0), self.real.locked()))
-            me.scheduler.looked(me, POLL)
+        look(self)
         return self.real.locked()
 
     # The spellings of the Python 2 era are still there in 3.13.
@@ -225,4 +232,4 @@ class Lock(metaclass=_LockType):
         raise TypeError("cannot pickle '_thread.lock' object")
 
     def __repr__(self) -> str:
-        return f"<{'locked' if self.real.locked() else 'unlocked'} _thread.lock object at {id(self):#x}>"
+        return f"<{'locked' if self.locked() else 'unlocked'} _thread.lock object at {id(self):#x}>"

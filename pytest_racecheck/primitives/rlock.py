@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pytest_racecheck.engine import current, real
-from pytest_racecheck.primitives.lock import check_timeout, nanoseconds
+from pytest_racecheck.primitives.lock import check_timeout, look, nanoseconds
 from pytest_racecheck.primitives.origin import Origin, origin_of
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ class RLock:
 
         def locked(self) -> bool:
             """Whether some thread holds the lock."""
+            look(self)
             return bool(self.real.locked())
 
     # What `threading.Condition` asks of the lock below it.
@@ -200,5 +201,6 @@ class RLock:
         raise TypeError("cannot pickle '_thread.RLock' object")
 
     def __repr__(self) -> str:
+        look(self)
         shown = repr(self.real)
         return f"{shown[: shown.rindex(' at ')]} at {id(self):#x}>"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.operation import POLL
+from pytest_racecheck.primitives.thread import Started
 
 if TYPE_CHECKING:
     from pytest_racecheck.engine.thread import ControlledThread
@@ -36,6 +37,14 @@ def ident(self: threading.Thread) -> int | None:
     """`Thread.ident`, which is None until the thread has been started."""
     _look_at(self)
     return real.ident(self)
+
+
+def native_id(self: threading.Thread) -> int | None:
+    """`Thread.native_id`, which only the new thread itself can tell: waits for that, which it usually has done."""
+    _look_at(self)
+    while self._native_id is None and isinstance(self._started, Started) and self._started.is_set():  # type: ignore[attr-defined]
+        real.sleep(0.0001)
+    return real.native_id(self)
 
 
 def represent(self: threading.Thread) -> str:

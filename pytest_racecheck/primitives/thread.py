@@ -77,13 +77,6 @@ def start_bootstrap(function: Callable[..., object], args: tuple[Any, ...]) -> i
     return ident
 
 
-def native_id(self: threading.Thread) -> int | None:
-    """`Thread.native_id`, which only the new thread itself can tell: waits for that, which it usually has done."""
-    while self._native_id is None and isinstance(self._started, Started) and self._started.is_set():  # type: ignore[attr-defined]
-        real.sleep(0.0001)
-    return real.native_id(self)
-
-
 @functools.wraps(real.thread_start)
 def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the original
     if current.strays:

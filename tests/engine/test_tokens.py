@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,12 @@ def test_round_trip(deviations: list[MarkedDeviation], naps: bool) -> None:
     assert decode(token) == (deviations, naps)
     assert decode(f" {token}\n") == (deviations, naps)
     assert not set(token) & set(" \n\"'$`\\")
+
+
+def test_a_test_may_put_something_else_in_the_place_of_what_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json, "dumps", lambda value: "nothing")
+    monkeypatch.setattr(json, "loads", lambda text: [])
+    assert decode(encode([], naps=True)) == ([], True)
 
 
 @given(DEVIATIONS, st.data())

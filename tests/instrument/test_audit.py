@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import collections
 import contextlib
 import copy
@@ -231,11 +232,38 @@ def target_that_sets(engine: Engine) -> bool:
     return found == [1]
 
 
+def a_function_for_a_module(engine: Engine) -> bool:
+    module = types.ModuleType("some")
+    module.hook = None  # type: ignore[attr-defined]
+    found: list[object] = []
+
+    def give() -> None:
+        module.hook = a_function_for_a_module  # type: ignore[attr-defined]
+
+    engine.together(give, lambda: found.append(module.hook))
+    return found == [a_function_for_a_module]
+
+
+def registered(engine: Engine) -> bool:
+    abstract = abc.ABCMeta("abstract", (), {})
+    found: list[bool] = []
+    engine.together(lambda: abstract.register(Shared), lambda: found.append(issubclass(Shared, abstract)))
+    return found == [True]
+
+
+def named_as_of_old(engine: Engine) -> bool:
+    thread = threading.Thread(name="one")
+    found: list[str] = []
+    engine.together(lambda: thread.setName("other"), lambda: found.append(thread.getName()))
+    return found == ["other"]
+
+
+@pytest.mark.filterwarnings("ignore:.etName")
 @pytest.mark.parametrize(
     "program",
     [
         *(extended, united, zipped, multiplied, repeated, spelt_out, keys_of_a_view, compared),
-        *(target_that_is_partial, target_that_sets),
+        *(target_that_is_partial, target_that_sets, a_function_for_a_module, registered, named_as_of_old),
     ],
 )
 def test_no_order_is_proved_to_be_the_only_one(engine: Engine, program: Callable[[Engine], bool]) -> None:

@@ -6,6 +6,7 @@ Each program has one writer, which changes something and puts it back, and one r
 
 from __future__ import annotations
 
+import builtins
 import collections
 import contextlib
 import copy
@@ -112,6 +113,31 @@ def fill(items: Any, value: int) -> None:
         items.clear()
 
 
+def some_module() -> types.ModuleType:
+    module = types.ModuleType("some")
+    module.x = None  # type: ignore[attr-defined]
+    return module
+
+
+def patch_function(module: Any, value: int) -> None:
+    pytest.MonkeyPatch().setattr(module, "x", One.x if value else None)
+
+
+def set_builtin(_: object, value: int) -> None:
+    builtins.racecheck_unseen = value  # type: ignore[attr-defined]
+
+
+def refer(pair: Any, value: int) -> None:
+    pair[1][:] = [weakref.ref(pair[0])] * value
+
+
+def take(lock: Any, value: int) -> None:
+    if value:
+        lock.acquire()
+    else:
+        lock.release()
+
+
 def put(box: Any, value: int) -> None:
     if value:
         box.put(1)
@@ -211,6 +237,12 @@ KINDS = [
     Kind("UserDict.data", lambda: collections.UserDict({0: 0}), set_first, lambda table: table.data[0]),
     Kind("Queue.queue", queue.Queue, put, lambda box: len(box.queue)),
     Kind("unfinished tasks", queue.Queue, lambda b, v: b.put(1) if v else b.task_done(), lambda b: b.unfinished_tasks),
+    Kind("monkeypatch", some_module, patch_function, lambda module: int(module.x is One.x)),
+    Kind("a built-in name", lambda: set_builtin(None, 0), set_builtin, lambda _: racecheck_unseen),  # type: ignore[name-defined]  # noqa: F821
+    Kind("weak references", lambda: (Thing(), []), refer, lambda pair: weakref.getweakrefcount(pair[0])),
+    Kind("repr of a lock", threading.Lock, take, lambda lock: int("unlocked" not in repr(lock))),
+    Kind("repr of an RLock", threading.RLock, take, lambda lock: int("unlocked" not in repr(lock))),
+    Kind("repr of a condition", threading.Condition, take, lambda lock: int("unlocked" not in repr(lock))),
     Kind("Thread.name", lambda: threading.Thread(name="0"), set_name, lambda thread: int(thread.name)),
     Kind(
         "environ.get", lambda: set_environment(None, 0), set_environment, lambda _: int(os.environ["RACECHECK_UNSEEN"])
