@@ -336,7 +336,7 @@ class Baton:
         if not self.lost and not self.external.threads and self.alive == 1:
             for thread in self.threads:
                 del thread.scheduler
-                thread.location = thread.also = thread.resource = thread.moment = thread.attempt = None
+                thread.location = thread.also = thread.resource = thread.moment = thread.attempt = thread.watch = None
             del self.external, self.signals
 
     # ------------------------------------------------------------------ the end of a run

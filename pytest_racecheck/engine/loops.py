@@ -60,10 +60,7 @@ def clock_loop(frame: FrameType) -> ClockLoop | Literal["other"] | None:
 
 
 def told_loop(code: CodeType, offset: int) -> Spot | None:
-    """The innermost loop around this place, if what is evaluated there ends it, and it is others who decide that.
-
-    That is so where nothing else in the loop is about what its tests are about.
-    """
+    """The innermost loop around this place, if what is evaluated there ends it, and no variable that it assigns itself."""
     key = (code, offset)
     try:
         return _told_loops[key]
@@ -168,36 +165,18 @@ def _is_told_at(loop: ast.While | ast.For | ast.AsyncFor, spot: Spot) -> bool:
     known = [each.body[-1] for each in ways_out]
     if not any(_contains(test, spot) for test in tests) or any(each not in known for each in _exits(loop)):
         return False
-    looked_at = {name for test in tests for name in _looked_at(test)}
+    read = {each.id for test in tests for each in ast.walk(test) if _is_read(each)}  # type: ignore[attr-defined]
     within = {node for test in tests for node in ast.walk(test)}
-    return bool(looked_at) and not any(_dotted(node) in looked_at for node in own if node not in within)
+    return not any(
+        isinstance(node, ast.Name) and node.id in read for node in own if not (node in within or _is_read(node))
+    )
 
 
 def _is_endless(iterated: ast.expr) -> bool:
     if not isinstance(iterated, ast.Call):
         return False
-    name = (_dotted(iterated.func) or "").rpartition(".")[2]
+    name = getattr(iterated.func, "attr", getattr(iterated.func, "id", ""))
     return name in _ENDLESS and (name != "repeat" or len(iterated.args) + len(iterated.keywords) == 1)
-
-
-def _looked_at(node: ast.AST) -> Iterator[str]:
-    """What an expression is about, as it is named there; the object itself for what a method of it tells."""
-    name = _dotted(node)
-    if name is not None:
-        yield name
-    elif isinstance(node, ast.Call):
-        for part in (*([node.func.value] if isinstance(node.func, ast.Attribute) else []), *node.args, *node.keywords):
-            yield from _looked_at(part)
-    else:
-        for part in ast.iter_child_nodes(node):
-            yield from _looked_at(part)
-
-
-def _dotted(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Attribute):
-        owner = _dotted(node.value)
-        return owner and f"{owner}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else None
 
 
 def _exits(loop: ast.AST) -> Iterator[ast.AST]:

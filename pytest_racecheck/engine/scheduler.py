@@ -104,7 +104,7 @@ class Scheduler(Points):
             return  # given up as lost meanwhile
         me.ops += 1
         me.kind = "end"
-        me.resource = me.moment = None
+        me.resource = me.moment = me.watch = None
         me.ended = True
         me.deadline = None
         self.disable(me)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.operation import Kind
     from pytest_racecheck.engine.scheduler import Scheduler
     from pytest_racecheck.engine.spinning import Moment
+    from pytest_racecheck.engine.told import Watch
 
 
 #: After so many operations of all threads together, time may have passed for those who wait for it.
@@ -76,7 +77,7 @@ class ControlledThread:
         "unwinding",
         "vain",
         "waits",
-        "watched",
+        "watch",
     )
 
     def __init__(self, scheduler: Scheduler, index: int, path: str, name: str, function: str) -> None:
@@ -153,9 +154,8 @@ class ControlledThread:
         self.turns = 0
         self.turned = False
         self.caught_up = False
-        #: While it is found out whether it works until it is told to stop: the number of its operation with which that
-        #: began, and how often it has come to where each loop may end.
-        self.watched: tuple[int, dict[object, int]] | None = None
+        #: While it is found out whether it works until it is told to stop.
+        self.watch: Watch | None = None
         #: Under the `gil` model: the interpreter could have switched since the last visible operation.
         self.switchable = True
         #: Scratch space of the strategy.

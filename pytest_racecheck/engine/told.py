@@ -1,14 +1,17 @@
 """Loops that work until another thread says stop, which may sleep meanwhile: ``while not stop.is_set(): work()``.
 
-Nothing that such a loop does ends it. So there is no need to see it do what it would really do while a sleeper sleeps.
+Nothing that such a loop does ends it: no variable of its own, and nothing that its thread changes. So there is no need to
+see it do what it would really do while a sleeper sleeps.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine.loops import told_loop
+from pytest_racecheck.engine.memory import Location
+from pytest_racecheck.engine.operation import MEMORY
 from pytest_racecheck.engine.thread import WORK
 from pytest_racecheck.engine.timed import Timed, is_tested
 
@@ -28,6 +31,38 @@ FIRST: Final = WORK // 2
 NEXT: Final = WORK // 20
 
 
+class Watch:
+    """What a thread does from its operation ``begun`` on, to find out whether it works until it is told to stop.
+
+    ``looks``: how often it has come to where each loop may end. ``looked_at``: what it touched there. ``changed``: what
+    it may have changed, there or elsewhere.
+    """
+
+    __slots__ = ("begun", "changed", "looked_at", "looks")
+
+    def __init__(self, begun: int) -> None:
+        self.begun = begun
+        self.looks: dict[tuple[int, Spot], int] = {}
+        self.looked_at: set[object] = set()
+        self.changed: set[object] = set()
+
+    def note(self, me: ControlledThread, here: tuple[int, Spot] | None) -> None:
+        """``me`` is about to do something, ``here`` where such a loop may end."""
+        resource: Any = me.resource
+        is_memory = me.kind in MEMORY and hasattr(resource, "container")
+        touched = me.location if is_memory else id(resource)
+        if here is not None:
+            self.looks[here] = self.looks.get(here, 0) + 1
+            self.looked_at.add(touched)
+        if me.kind != "read":
+            self.changed.add(touched)
+
+    def ends_by_itself(self) -> bool:
+        """Whether the thread changes what it looks at itself; of locks that matters only if there is nothing else."""
+        memory = {each for each in self.looked_at if type(each) is Location}
+        return not self.changed.isdisjoint(memory or self.looked_at)
+
+
 class Told(Timed):
     """A baton that knows of threads which work until they are told to stop."""
 
@@ -36,21 +71,20 @@ class Told(Timed):
 
         That takes several looks: until it is clear, the thread is looked at again with its next operation.
         """
-        if me.watched is None:
-            me.watched = (me.ops, {})
-        begun, looks = me.watched
+        watch = me.watch = me.watch or Watch(me.ops)
         here = _told_at(sys._getframe(2))
-        if here is not None:
-            looks[here] = looks.get(here, 0) + 1
-            if looks[here] == FEW_LOOKS:
-                me.watched = None
-                me.turned = True
-                me.caught_up = False
-                return True
-        if me.ops - begun < WATCHED:
+        watch.note(me, here)
+        if here is not None and watch.looks[here] == FEW_LOOKS:
+            me.watch = None
+            if watch.ends_by_itself():
+                return False
+            me.turned = True
+            me.caught_up = False
+            return True
+        if me.ops - watch.begun < WATCHED:
             self._ask_after(me, 0)
         else:
-            me.watched = None
+            me.watch = None
         return False
 
     def _ask_after(self, me: ControlledThread, operations: int) -> None:

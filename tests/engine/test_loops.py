@@ -194,15 +194,16 @@ def told() -> bool:
 
 
 class Worker:
-    """What its loops look at comes with `told`, so that they can be asked."""
-
     def __init__(self) -> None:
         self.stop = False
-        self.items = [1]
         self.turns = 0
 
     def by_a_flag(self) -> None:
         while not (told() or self.stop):
+            self.turns += 1
+
+    def by_a_function(self) -> None:
+        while not told():
             self.turns += 1
 
     def by_a_way_out(self) -> None:
@@ -216,26 +217,16 @@ class Worker:
             if told() or self.stop:
                 return
 
-    def by_a_method(self) -> None:
-        while not (told() or self.items.count(0)):
-            self.turns += 1
-
-    def by_what_it_takes(self) -> None:
-        while self.items and told():
-            self.items.pop()
-
-    def by_what_it_assigns(self) -> None:
-        while told() and not self.stop:
-            self.stop = True
-
     def by_what_it_counts(self) -> None:
         turns = 0
         while turns < 2 and told():
             turns += 1
 
-    def by_what_it_hands_over(self) -> None:
-        while self.items and told():
-            list.pop(self.items)
+    def by_a_way_out_that_goes_by_what_it_counts(self) -> None:
+        while not (told() or self.stop):
+            turns = self.turns
+            if turns > 2:
+                break
 
     def or_at_its_end(self) -> None:
         for _ in range(2):
@@ -249,12 +240,6 @@ class Worker:
             finally:
                 return  # noqa: B012 - a way out that no `if` decides on
 
-    def or_by_what_it_does(self) -> None:
-        while not (told() or self.stop):
-            result = self.turns
-            if result > 2:
-                break
-
     def elsewhere(self) -> None:
         while not self.stop:
             self.stop = told()
@@ -264,20 +249,17 @@ class Worker:
     ("loop", "expected"),
     [
         (Worker.by_a_flag, True),
+        (Worker.by_a_function, True),
         (Worker.by_a_way_out, True),
         (Worker.by_a_way_out_of_an_endless_loop, True),
-        (Worker.by_a_method, True),
-        (Worker.by_what_it_takes, False),
-        (Worker.by_what_it_assigns, False),
         (Worker.by_what_it_counts, False),
-        (Worker.by_what_it_hands_over, False),
+        (Worker.by_a_way_out_that_goes_by_what_it_counts, False),
         (Worker.or_at_its_end, False),
         (Worker.or_by_another_way, False),
-        (Worker.or_by_what_it_does, False),
         (Worker.elsewhere, False),
     ],
 )
-def test_whether_others_end_it(loop: Callable[[Worker], None], expected: bool) -> None:
+def test_whether_others_may_end_it(loop: Callable[[Worker], None], expected: bool) -> None:
     seen.clear()
     loop(Worker())
     assert seen[0] is expected

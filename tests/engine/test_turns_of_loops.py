@@ -385,7 +385,70 @@ def until_told_giving_way_in_each_turn(engine: Engine) -> None:
     engine.together(work, lambda: (time.sleep(1), stop.set()))
 
 
+def until_a_function_says_so(engine: Engine) -> None:
+    stop = False
+    turns = [0]
+
+    def is_over() -> bool:
+        return stop
+
+    def work() -> None:
+        while True:
+            turns[0] += 1
+            if is_over():
+                break
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(1)
+    stop = True
+    thread.join()
+
+
+def until_it_says_so_itself(engine: Engine) -> None:
+    class Worker(threading.Thread):
+        def __init__(self) -> None:
+            super().__init__()
+            self.told = threading.Event()
+            self.turns = 0
+
+        def is_stopped(self) -> bool:
+            return self.told.is_set()
+
+        def run(self) -> None:
+            while not self.is_stopped():
+                self.turns += 1
+
+    worker = Worker()
+    worker.start()
+    time.sleep(1)
+    worker.told.set()
+    worker.join()
+
+
+def until_there_is_progress(engine: Engine) -> None:
+    class Shared:
+        done = 0
+
+    shown = []
+
+    def show() -> None:
+        while Shared.done < 2:
+            shown.append(Shared.done)
+
+    def work() -> None:
+        Shared.done = 0
+        for _ in range(2):
+            time.sleep(1)
+            Shared.done += 1
+
+    engine.together(show, work)
+
+
 TOLD = [
+    until_a_function_says_so,
+    until_it_says_so_itself,
+    until_there_is_progress,
     until_an_event_is_set,
     until_it_runs_no_longer,
     until_a_flag_shows_in_an_endless_loop,

@@ -197,8 +197,16 @@ def somebody_sleeps_while_another_works_until_told(engine: Engine) -> None:
     engine.together(work_until_told, work, look)
 
 
-def a_loop_that_ends_by_what_it_does(engine: Engine) -> None:
-    """However long that takes: nobody tells it."""
+def sleeps_while(engine: Engine, work: Callable[[], None], is_done: Callable[[], bool]) -> None:
+    def look() -> None:
+        time.sleep(1)
+        assert is_done()
+
+    engine.together(work, look)
+
+
+def a_loop_that_takes_all_there_is(engine: Engine) -> None:
+    """However long that takes: nobody tells it to stop."""
     items = list(range(6000))
     done = [0]
 
@@ -206,11 +214,39 @@ def a_loop_that_ends_by_what_it_does(engine: Engine) -> None:
         while items:
             done[0] += items.pop()
 
-    def look() -> None:
-        time.sleep(1)
-        assert not items
+    sleeps_while(engine, drain, lambda: not items)
 
-    engine.together(drain, look)
+
+def a_loop_that_takes_all_there_is_in_a_queue(engine: Engine) -> None:
+    items: queue.Queue[int] = queue.Queue()
+    for number in range(2000):
+        items.put(number)
+    taken: list[int] = []
+
+    def drain() -> None:
+        while not items.empty():
+            taken.append(items.get())
+
+    sleeps_while(engine, drain, lambda: len(taken) == 2000)
+
+
+def a_loop_that_asks_how_far_it_is(engine: Engine) -> None:
+    class Steps:
+        done = 0
+
+        def are_over(self) -> bool:
+            return self.done == 8000
+
+        def go_on(self) -> None:
+            self.done += 1
+
+    steps = Steps()
+
+    def work() -> None:
+        while not steps.are_over():
+            steps.go_on()
+
+    sleeps_while(engine, work, steps.are_over)
 
 
 def one_has_left_its_loop(engine: Engine) -> None:
@@ -294,7 +330,9 @@ BODIES = {
     "somebody waits": somebody_waits,
     "somebody sleeps": somebody_sleeps,
     "somebody sleeps while another works until told": somebody_sleeps_while_another_works_until_told,
-    "a loop that ends by what it does": a_loop_that_ends_by_what_it_does,
+    "a loop that takes all there is": a_loop_that_takes_all_there_is,
+    "a loop that takes all there is in a queue": a_loop_that_takes_all_there_is_in_a_queue,
+    "a loop that asks how far it is": a_loop_that_asks_how_far_it_is,
     "one has left its loop": one_has_left_its_loop,
     "work that is awaited in such a loop": work_that_is_awaited_in_such_a_loop,
     "a deadline for what a loop does": a_deadline_for_what_a_loop_does,
