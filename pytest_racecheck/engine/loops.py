@@ -60,7 +60,7 @@ def clock_loop(frame: FrameType) -> ClockLoop | Literal["other"] | None:
 
 
 def told_loop(code: CodeType, offset: int) -> Spot | None:
-    """The innermost loop around this place, if what is evaluated there ends it, and no variable that it assigns itself."""
+    """The innermost loop around this place, if what is evaluated there ends it, and no variable that it assigns."""
     key = (code, offset)
     try:
         return _told_loops[key]
@@ -167,9 +167,8 @@ def _is_told_at(loop: ast.While | ast.For | ast.AsyncFor, spot: Spot) -> bool:
         return False
     read = {each.id for test in tests for each in ast.walk(test) if _is_read(each)}  # type: ignore[attr-defined]
     within = {node for test in tests for node in ast.walk(test)}
-    return not any(
-        isinstance(node, ast.Name) and node.id in read for node in own if not (node in within or _is_read(node))
-    )
+    assigned = {node.id for node in own if isinstance(node, ast.Name) and node not in within and not _is_read(node)}
+    return read.isdisjoint(assigned)
 
 
 def _is_endless(iterated: ast.expr) -> bool:

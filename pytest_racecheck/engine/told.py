@@ -1,7 +1,7 @@
 """Loops that work until another thread says stop, which may sleep meanwhile: ``while not stop.is_set(): work()``.
 
-Nothing that such a loop does ends it: no variable of its own, and nothing that its thread changes. So there is no need to
-see it do what it would really do while a sleeper sleeps.
+Nothing that such a loop does ends it: no variable of its own, and nothing that its thread changes. So there is no need
+to see it do what it would really do while a sleeper sleeps.
 """
 
 from __future__ import annotations
@@ -74,10 +74,8 @@ class Told(Timed):
         watch = me.watch = me.watch or Watch(me.ops)
         here = _told_at(sys._getframe(2))
         watch.note(me, here)
-        if here is not None and watch.looks[here] == FEW_LOOKS:
+        if here is not None and watch.looks[here] >= FEW_LOOKS and not watch.ends_by_itself():
             me.watch = None
-            if watch.ends_by_itself():
-                return False
             me.turned = True
             me.caught_up = False
             return True
