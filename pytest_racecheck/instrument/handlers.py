@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pytest_racecheck.engine.operation import UNKNOWN, Access
@@ -260,6 +260,7 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
             if attributes.one_of(type(owner), STAND_FOR_OTHERS):
                 _through(access, owner, key and key(frame, variables), listener)
                 return None
+            _tell_of_method(access, owner, method, frame)
             return not isinstance(owner, type)
         which = plain_key(owner, key(frame, variables), items) if key is not None else None
         if items == DEFAULTING and which is not None and update is not None and not has_item(owner, which):
@@ -270,6 +271,13 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
         return update is not None and items == KEYED and type(owner) is not dict  # there may be a __missing__
 
     return handler
+
+
+def _tell_of_method(access: Access, owner: object, method: str, frame: FrameType) -> None:
+    """Its special method is called, of which there is no event: the audit may know nothing of what that does."""
+    function = attributes.find(type(owner), method)[0]
+    if unseen.auditor is not None and type(function) is FunctionType:
+        unseen.auditor.entered(frame.f_code, access.site.line, function.__code__)
 
 
 def _through(access: Access, view: object, key: object, listener: Listener) -> None:

@@ -27,6 +27,7 @@ import types
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -111,6 +112,12 @@ def fill(items: Any, value: int) -> None:
         items.append(1)
     else:
         items.clear()
+
+
+def set_header(message: Message, value: int) -> Message:
+    del message["n"]
+    message["n"] = str(value)
+    return message
 
 
 def some_module() -> types.ModuleType:
@@ -240,6 +247,7 @@ KINDS = [
     Kind("monkeypatch", some_module, patch_function, lambda module: int(module.x is One.x)),
     Kind("a built-in name", lambda: set_builtin(None, 0), set_builtin, lambda _: racecheck_unseen),  # type: ignore[name-defined]  # noqa: F821
     Kind("weak references", lambda: (Thing(), []), refer, lambda pair: weakref.getweakrefcount(pair[0])),
+    Kind("an item of a message", lambda: set_header(Message(), 0), set_header, lambda message: int(message["n"])),
     Kind("repr of a lock", threading.Lock, take, lambda lock: int("unlocked" not in repr(lock))),
     Kind("repr of an RLock", threading.RLock, take, lambda lock: int("unlocked" not in repr(lock))),
     Kind("repr of a condition", threading.Condition, take, lambda lock: int("unlocked" not in repr(lock))),
