@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+from collections import ChainMap
 from collections.abc import Callable
 from types import FrameType, FunctionType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -256,6 +257,8 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
             items = _kinds[id(type(owner))][remembered]
         except KeyError:
             items = items_of(owner, method)
+            if issubclass(type(owner), ChainMap):
+                unseen.note(access, "uses several mappings as one, which others may change each by itself")
         if items == NO_ITEMS:
             if attributes.one_of(type(owner), STAND_FOR_OTHERS):
                 _through(access, owner, key and key(frame, variables), listener)

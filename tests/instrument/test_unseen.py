@@ -114,6 +114,11 @@ def fill(items: Any, value: int) -> None:
         items.clear()
 
 
+def chained() -> Any:
+    table = {"x": 0}
+    return table, collections.ChainMap({}, table)
+
+
 def set_header(message: Message, value: int) -> Message:
     del message["n"]
     message["n"] = str(value)
@@ -247,6 +252,7 @@ KINDS = [
     Kind("monkeypatch", some_module, patch_function, lambda module: int(module.x is One.x)),
     Kind("a built-in name", lambda: set_builtin(None, 0), set_builtin, lambda _: racecheck_unseen),  # type: ignore[name-defined]  # noqa: F821
     Kind("weak references", lambda: (Thing(), []), refer, lambda pair: weakref.getweakrefcount(pair[0])),
+    Kind("ChainMap", chained, lambda pair, value: set_item(pair[0], "x", value), lambda pair: pair[1]["x"]),
     Kind("an item of a message", lambda: set_header(Message(), 0), set_header, lambda message: int(message["n"])),
     Kind("repr of a lock", threading.Lock, take, lambda lock: int("unlocked" not in repr(lock))),
     Kind("repr of an RLock", threading.RLock, take, lambda lock: int("unlocked" not in repr(lock))),
