@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: Like a Handler, given the function that is called and its first argument (the receiver of a method).
 CallHandler = Callable[[FrameType, object, object, Listener], None]
 
+#: Finds what a call is about to call, and its first argument.
+Look = Callable[[FrameType], tuple[object, object]]
+
 #: Makes the access of a kind and a name, on a container or not; the same object each time.
 MakeAccess = Callable[["AccessKind", str, bool], Access]
 
@@ -100,7 +103,7 @@ def call(site: CallSite) -> CallHandler:
             function, first = _unbound(function, first)
         effect = effect_of(function)
         if effect is not None:
-            if effect.only is not None and type(first) is not effect.only:
+            if effect.only is not None and not issubclass(type(first), effect.only):
                 return
             _tell(site, effect, frame, first, listener, method=method)
         elif type(function) in _DESCRIPTORS or type(function) is types.BuiltinFunctionType:
@@ -199,14 +202,11 @@ def _attribute(
         handlers.read(access, site.access("update", name, False), owner, name, listener)
 
 
-def traced_call(site: CallSite, handler: CallHandler, function: Getter | None, name: str, receiver: Getter) -> Handler:
-    """The same where the interpreter doesn't say what is called: it is read from the expressions of the call.
-
-    Either ``function`` finds the function, or ``receiver`` the object whose method ``name`` it is.
-    """
+def traced_call(site: CallSite, handler: CallHandler, look: Look, name: str) -> Handler:
+    """The same where the interpreter doesn't say what is called: ``look`` finds it, a method by ``name`` perhaps."""
 
     def traced(frame: FrameType, listener: Listener) -> None:
-        called, first = look_up(frame, site, function, name, receiver)
+        called, first = look(frame)
         if called is not UNKNOWN:
             handler(frame, called, first, listener)
             return
@@ -217,7 +217,7 @@ def traced_call(site: CallSite, handler: CallHandler, function: Getter | None, n
     return traced
 
 
-def silent_call(look: Callable[[FrameType], tuple[object, object]]) -> Handler:
+def silent_call(look: Look) -> Handler:
     """Tells the audit of a call for which there is no event, if it calls code in Python."""
 
     def handler(frame: FrameType, listener: Listener) -> None:
@@ -233,7 +233,10 @@ def silent_call(look: Callable[[FrameType], tuple[object, object]]) -> Handler:
 def look_up(
     frame: FrameType, site: CallSite, function: Getter | None, name: str, receiver: Getter
 ) -> tuple[object, object]:
-    """What a call with these expressions calls, UNKNOWN if that can't be told, and its first argument."""
+    """What a call with these expressions calls, UNKNOWN if that can't be told, and its first argument.
+
+    Either ``function`` finds the function, or ``receiver`` the object whose method ``name`` it is.
+    """
     variables = frame.f_locals
     if function is not None:
         return function(frame, variables), site.argument(0, frame, variables)

@@ -25,7 +25,7 @@ _VIEWS: Final = (types.MappingProxyType, memoryview)
 #: Their items are those of another object.
 STAND_FOR_OTHERS: Final[frozenset[type]] = frozenset({*_VIEWS, weakref.ProxyType, weakref.CallableProxyType})
 #: Containers in Python, in code that is not instrumented: what one of their methods does counts as one step.
-_IN_LIBRARY: Final[tuple[type, ...]] = (UserDict, UserList, ChainMap, type(os.environ))
+IN_LIBRARY: Final[tuple[type, ...]] = (UserDict, UserList, ChainMap, type(os.environ))
 
 
 #: They take one item at a time of what they are given. `batched` is new in 3.12.
@@ -75,12 +75,12 @@ WHOLE: Final = 4  #: items can't be told apart
 def _category(cls: type) -> int:
     if one_of(cls, _LOOKS_INTO):
         return LOOKS_INTO
-    return CONTAINER if issubclass(cls, (*_MUTABLE, *_IN_LIBRARY)) else NOT_SEEN_INTO
+    return CONTAINER if issubclass(cls, (*_MUTABLE, *IN_LIBRARY)) else NOT_SEEN_INTO
 
 
 def _items(cls: type, method: str) -> int:
     function, index = find(cls, method)
-    if index >= 0 and mro_of(cls)[index] in _IN_LIBRARY:
+    if index >= 0 and mro_of(cls)[index] in IN_LIBRARY:
         return KEYED if issubclass(cls, Mapping) else WHOLE
     if issubclass(cls, (*_IMMUTABLE, *STAND_FOR_OTHERS)) or type(function) not in _IN_C:
         return NO_ITEMS
@@ -153,6 +153,16 @@ def holds_containers(value: object, most: int | None = None, depth: int = 3) -> 
 def notices_changes(owner: object) -> bool:
     """Whether an iterator of ``owner``, once it is made, fails when the size of ``owner`` has changed."""
     return issubclass(type(owner), _WATCHED)
+
+
+def may_hide_containers(obj: object) -> bool:
+    """Whether what iterating over ``obj``, which is no container, looks into can't be told from ``obj``."""
+    cls = type(obj)
+    try:
+        return bool(kinds[id(cls)]["[hides]"])
+    except KeyError:
+        remembered(cls)["[hides]"] = hides = not issubclass(cls, _IMMUTABLE) and not is_iterator(obj)
+        return hides
 
 
 def is_iterator(obj: object) -> bool:

@@ -9,6 +9,7 @@ from pytest_racecheck.engine.operation import Access, Site
 from pytest_racecheck.instrument.bytecode import Instruction
 from pytest_racecheck.instrument.paths import Paths
 from pytest_racecheck.instrument.source import SourceFile, function_name
+from pytest_racecheck.instrument.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +65,7 @@ class Context:
         self.code = code
         self.patience = patience
         self.paths = Paths(code, source.variables if source is not None else None)
+        self.stack = Stack(code)
         self.accesses = accesses
         #: The last instruction that pushed something.
         self.before: Instruction | None = None

@@ -8,13 +8,13 @@ import copy
 import heapq
 import io
 import itertools
-import os
 import random
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pytest_racecheck.instrument.attributes import one_of
+from pytest_racecheck.instrument.containers import IN_LIBRARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ AccessKind = Literal["read", "write", "update"]
 _RESUMING: Final = frozenset({"__next__", "send", "throw", "close"})
 
 #: Methods that take what is in their arguments, which are containers themselves.
-_CONSUMING: Final = frozenset(
+CONSUMING: Final = frozenset(
     {
         *("extend", "extendleft", "update", "difference_update", "intersection_update", "symmetric_difference_update"),
         *("union", "intersection", "difference", "symmetric_difference", "isdisjoint", "issubset", "issuperset"),
@@ -45,14 +45,14 @@ class Effect:
     __slots__ = ("argument", "consumes", "is_plain", "key", "kind", "name", "only")
 
     def __init__(self, kind: AccessKind, name: str, key: int | None = None, argument: int | None = None) -> None:
-        #: The type of the one object with which it has this effect; with others, what it does is told by their code.
-        self.only: type | None = None
+        #: The types with whose objects it has this effect; with others, what it does is told by their code.
+        self.only: tuple[type, ...] | None = None
         self.kind: Final = kind
         self.name: Final = name
         self.key: Final = key
         self.argument: Final = argument
         #: It reads the containers among its arguments, too.
-        self.consumes: Final = argument is None and name in _CONSUMING
+        self.consumes: Final = argument is None and name in CONSUMING
         #: One step on the whole of the object whose method it is and no other, with no code in Python inside.
         self.is_plain: Final = key is None and argument is None and name not in _RESUMING and not self.consumes
 
@@ -104,7 +104,11 @@ _BYTES: Final = {
 _STREAM: Final = {"update": "write read readline readlines writelines seek truncate", "read": "getvalue tell"}
 _ITERATOR: Final = {"update": " ".join(sorted(_RESUMING))}
 
-_ENVIRONMENT: Final[dict[AccessKind, str]] = {"update": "pop popitem update setdefault clear", "read": "get copy"}
+#: Of containers in Python that count as one: see `containers.IN_LIBRARY`.
+_IN_PYTHON: Final[dict[AccessKind, str]] = {
+    "update": "pop popitem update setdefault clear append extend insert remove reverse sort",
+    "read": "get copy count index",
+}
 
 _TABLES: Final[list[tuple[type, dict[str, str]]]] = [
     (list, _LIST),
@@ -159,17 +163,19 @@ def _effects() -> dict[object, Effect]:
         table[vars(Counter)[name]] = Effect("update", name)
     for name in ("most_common", "elements", "total", "copy"):
         table[vars(Counter)[name]] = Effect("read", name)
-    return table | _of_the_environment()
+    return table | _of_the_library()
 
 
-def _of_the_environment() -> dict[object, Effect]:
-    """Methods of ``os.environ``, some of which are those of every mapping that is written in Python."""
-    table = {}
-    for kind, names in _ENVIRONMENT.items():
-        for name in names.split():
-            function = getattr(type(os.environ), name)
-            table[function] = Effect(kind, name)
-            table[function].only = type(os.environ)
+def _of_the_library() -> dict[object, Effect]:
+    """Methods of containers in Python, some of which are those of every mapping that is written in Python."""
+    table: dict[object, Effect] = {}
+    for kind, names in _IN_PYTHON.items():
+        for cls in IN_LIBRARY:
+            for name in names.split():
+                function = getattr(cls, name, None)
+                if type(function) is types.FunctionType:
+                    table[function] = Effect(kind, name)
+                    table[function].only = IN_LIBRARY
     return table
 
 

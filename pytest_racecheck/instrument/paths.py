@@ -48,8 +48,11 @@ class Paths:
             return name if name in self._locals and name not in self._unreadable else None
         return None
 
-    def getter(self, node: ast.expr | None) -> Getter | None:
-        """A function that finds the value of ``node`` in a frame of the code, None if that can't be done."""
+    def getter(self, node: ast.expr | None, otherwise: Getter | None = None) -> Getter | None:
+        """A function that finds the value of ``node`` in a frame of the code, None if that can't be done.
+
+        ``otherwise`` finds it too, and is asked where nothing else tells.
+        """
         if isinstance(node, ast.Constant):
             value = node.value
             return lambda frame, variables: value
@@ -64,16 +67,16 @@ class Paths:
             elif isinstance(node, ast.Subscript):
                 key = self.getter(node.slice) if not isinstance(node.slice, ast.Slice) else None
                 if key is None:
-                    return None
+                    return otherwise
                 steps.append(key)
                 node = node.value
             elif isinstance(node, ast.NamedExpr):
                 node = node.target  # it is assigned before the access
             elif isinstance(node, ast.Name):
                 base = self._variable(node.id)
-                return _chain(base, tuple(reversed(steps))) if steps else base
+                return _chain(base, tuple(reversed(steps)), otherwise) if steps else base
             else:
-                return self._of_this_thread(node, tuple(reversed(steps)))
+                return self._of_this_thread(node, tuple(reversed(steps))) or otherwise
 
     def _of_this_thread(self, node: ast.expr | None, steps: tuple[str | Getter, ...]) -> Getter | None:
         """``threading.current_thread()``, the one call that finds the same wherever it is made again."""
@@ -124,14 +127,14 @@ def _current_thread(function: object) -> object:
     return threading.current_thread() if function is threading.current_thread else UNKNOWN
 
 
-def _chain(base: Getter, steps: tuple[str | Getter, ...]) -> Getter:
+def _chain(base: Getter, steps: tuple[str | Getter, ...], otherwise: Getter | None = None) -> Getter:
     def chain(frame: FrameType, variables: Locals) -> object:
         value = base(frame, variables)
         for step in steps:
             if value is UNKNOWN:
-                return UNKNOWN
+                break
             value = value_of(value, step) if type(step) is str else _item(value, step(frame, variables))  # type: ignore[operator]
-        return value
+        return otherwise(frame, variables) if value is UNKNOWN and otherwise is not None else value
 
     return chain
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_racecheck.instrument import calls, opcodes, plan_calls, plan_containers, plan_fields, plan_match, windows
+from pytest_racecheck.instrument import (
+    calls,
+    opcodes,
+    plan_calls,
+    plan_containers,
+    plan_fields,
+    plan_loops,
+    plan_match,
+    windows,
+)
 from pytest_racecheck.instrument.bytecode import Instruction, instructions
 from pytest_racecheck.instrument.context import Accesses, Context
 from pytest_racecheck.instrument.patience import Patience
@@ -116,7 +125,7 @@ def _handler(
         matching = plan_match.plan_match(context, instruction, source)
         if matching is not None:
             return matching
-    plan_container = plan_containers.MAKERS.get(opname)
+    plan_container = plan_containers.MAKERS.get(opname) or plan_loops.MAKERS.get(opname)
     return plan_container(context, instruction, source) if plan_container is not None and source is not None else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from sys import getrefcount
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -11,8 +12,10 @@ from pytest_racecheck.instrument import attributes, unseen, windows
 from pytest_racecheck.instrument.containers import (
     KEYED,
     container_of,
+    containers_of,
     holds_containers,
     is_iterator,
+    may_hide_containers,
     notices_changes,
     plain_key,
 )
@@ -20,6 +23,9 @@ from pytest_racecheck.instrument.containers import (
 if TYPE_CHECKING:
     from pytest_racecheck.instrument.handlers import Handler, Listener
     from pytest_racecheck.instrument.paths import Getter
+
+#: So often is an iterator referred to that the interpreter alone knows: from its stack, a variable here, and the call.
+_PRIVATE: Final = 3
 
 #: So many items of a container are looked at, to see whether they are containers.
 _A_LOOK: Final = 8
@@ -118,23 +124,46 @@ def iterate(access: Access, values: Iterable[object], listener: Listener) -> Non
             listener(access, owner, None, None)
 
 
-def next_item(access: Access, update: Access, operands: tuple[Getter, ...], made_here: bool = False) -> Handler:
-    """The next item of a loop: reads the containers behind it; an iterator not ``made_here`` is changed as well."""
+def next_item(
+    access: Access, update: Access, operands: tuple[Getter, ...], top: Getter | None, made_here: bool = False
+) -> Handler:
+    """The next item of a loop: reads the containers behind it; an iterator not ``made_here`` is changed as well.
+
+    ``top`` finds the iterator itself, which is all there is to see where ``operands`` don't tell what it looks into.
+    """
 
     def handler(frame: FrameType, listener: Listener) -> bool | None:
         variables = frame.f_locals
-        nothing = True
+        nothing, hidden = True, False
         for operand in operands:
             value = operand(frame, variables)
             owner = container_of(value)
-            if not (made_here and owner is not None) and is_iterator(value):
+            if is_iterator(value) and not (made_here and owner is not None) and getrefcount(value) > _PRIVATE:
                 windows.announce_next(value, update)
                 listener(update, value, None, None)
                 nothing = False
             if owner is not None:
                 listener(access, owner, None, None)
                 nothing = False
+            elif may_hide_containers(value):
+                hidden = True
+        if hidden and top is not None:
+            for owner in containers_of(top(frame, variables)):
+                listener(access, owner, None, None)
+                nothing = False
         return nothing
+
+    return handler
+
+
+def given(access: Access, top: Getter) -> Handler:
+    """An iterator is given to somebody who is not seen to use it: the containers behind it may be read right away."""
+
+    def handler(frame: FrameType, listener: Listener) -> bool | None:
+        value = top(frame, frame.f_locals)
+        for owner in containers_of(value) if is_iterator(value) else ():
+            listener(access, owner, None, None)
+        return None
 
     return handler
 

@@ -327,7 +327,7 @@ def test_keys(load: Load, recorder: Recorder) -> None:
     plain = object()
     d, x = {"k": 1, (1, "k"): 2}, [1, 2]
     seen = recorder.run(module.run, d, x, "k", plain, module.Weird())
-    assert [each.key for each in seen] == ["k", (1, "k"), plain, 1, 0, None, None, None]
+    assert [each.key for each in seen] == ["k", (1, "k"), plain, 1, 0, None, 1, None]
     assert [each.owner for each in seen] == [d] * 3 + [x] * 3 + [d] * 2
 
 

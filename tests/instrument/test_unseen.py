@@ -448,7 +448,7 @@ def test_calls_that_the_interpreter_does_not_tell_of(engine: Engine) -> None:
 
     def calls_something() -> None:
         made[0]()
-        made[len(made) - 1]()
+        made[len(made) - 1](*())
 
     explored = engine.explore(lambda: engine.together(calls_something, int), strategy="exhaustive")
     assert explored.verdict == "passed"
