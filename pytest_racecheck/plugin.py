@@ -6,6 +6,7 @@ test is imported, else its module-level locks are out of reach. They cost next t
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -74,11 +75,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(tutorial, "racecheck-tutorial")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest collects garbage when it ends, and would have to look at all that
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last session to end takes the stand-ins away."""
+    """The last session to end takes the stand-ins away, and forgets all code that was looked into."""
     if config.stash.get(_HOLDS, False):
         del config.stash[_HOLDS]
-        install.release()
+        registry = sys.modules.get("pytest_racecheck.instrument.registry")
+        if install.release() and registry is not None:
+            registry.forget()
 
 
 @pytest.hookimpl(trylast=True)  # tests that were deselected need not be in order

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine import current, real
+from pytest_racecheck.instrument import source
 from pytest_racecheck.instrument.plan import Plan, make_plan
 from pytest_racecheck.instrument.scope import Scope, special_attributes
-from pytest_racecheck.instrument.source import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +50,8 @@ class KnownCode:
             self._plan = _twin(code)
         if self._plan is None:
             with quiet():
-                source = source_of(code.co_filename, self.globals)
-                self._plan = make_plan(code, source, special_attributes(code))
+                text = source.source_of(code.co_filename, self.globals)
+                self._plan = make_plan(code, text, special_attributes(code))
             if _is_made_up(code):
                 _twins[_content(code)] = self._plan
         return self._plan
@@ -115,6 +115,13 @@ known: Final[dict[int, KnownCode]] = {}
 
 #: Other tables by the address of a code object, which lose an entry together with ``known``.
 dependents: Final[list[dict[int, object]]] = []
+
+
+def forget() -> None:
+    """Nothing is explored any more: the parsed sources alone can be many times as large as all that the tests have."""
+    known.clear()
+    _twins.clear()
+    source.forget()
 
 
 def meet(code: CodeType, module_globals: dict[str, object]) -> KnownCode:

@@ -176,6 +176,11 @@ def source_of(file: str, module_globals: dict[str, object] | None) -> SourceFile
     return source
 
 
+def forget() -> None:
+    """No file is kept any longer."""
+    _files.clear()
+
+
 def function_name(qualname: str) -> str:
     """``co_qualname`` without comprehensions, which are functions in some versions only."""
     if "comp>" not in qualname:

@@ -44,8 +44,11 @@ def acquire() -> None:
         _install()
 
 
-def release() -> None:
-    """Takes the stand-ins away when nobody needs them any longer; those in use keep working as what they stand for."""
+def release() -> bool:
+    """Takes the stand-ins away when nobody needs them any longer; those in use keep working as what they stand for.
+
+    Returns whether it did.
+    """
     global _users
     _users -= 1
     if _users == 0:
@@ -54,6 +57,7 @@ def release() -> None:
         calls = [call for _, call in files.stand_ins()]
         for functions in files.capabilities():
             functions.difference_update(calls)
+    return _users == 0
 
 
 def _install() -> None:

@@ -334,3 +334,32 @@ def test_memory_stays_flat(pytester: pytest.Pytester) -> None:
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=2)
+
+
+def test_what_was_looked_into_is_forgotten_before_the_last_garbage_is_collected(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("""
+        import gc
+
+        def pytest_sessionfinish():
+            global source
+            from pytest_racecheck.instrument import source
+            assert "test_forgotten" in "".join(source._files)
+            gc.callbacks.append(told)
+
+        def told(phase, info):
+            if phase == "start" and info["generation"] == 2:
+                print("kept:", len(source._files))
+    """)
+    pytester.makepyfile(
+        test_forgotten="""
+        import pytest
+
+        @pytest.mark.race(threads=2)
+        def test_nothing():
+            pass
+    """
+    )
+    result = pytester.runpytest_subprocess("-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["kept: 0"])
+    result.stdout.no_fnmatch_line("kept: [1-9]*")
