@@ -20,7 +20,7 @@ from pytest_racecheck.engine.run import Run
 from pytest_racecheck.engine.scheduler import Scheduler
 from pytest_racecheck.engine.standstill import explain, find_ring
 from pytest_racecheck.engine.watchdog import WATCHDOG
-from pytest_racecheck.instrument import outsiders, unseen
+from pytest_racecheck.instrument import outsiders, registry, unseen
 from pytest_racecheck.instrument.audit import Audit
 from pytest_racecheck.primitives import late
 from pytest_racecheck.primitives import origin as lock_origin
@@ -81,6 +81,7 @@ class Runner:
         self._environment.open()
         late.open_all()
         LOOKOUT.open()
+        registry.importing = WATCHDOG.allow
         self._open_instrumentation()
 
     def _open_instrumentation(self) -> None:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 #: Real seconds between two looks at the clock.
 INTERVAL: Final = 0.1
 
+#: So many times the limit is what is no part of the test may make of it.
+MOST_LIMITS: Final = 10
+
 #: Real seconds after the deadline from which on processes of the test are ended that may be what it waits for.
 PROCESSES_SECONDS: Final = 2.0
 
@@ -64,7 +67,7 @@ class Watchdog:
         #: Released to end the thread; each thread has one of its own, None while there is no thread.
         self._end: LockType | None = None
         self._target: Target | None = None
-        self._deadline = 0
+        self._deadline = self._last_deadline = 0
         self._struck = 0  # the last deadline that the target was told of
         self._mutex = real.allocate_lock()
         self._handler: Any = None
@@ -99,8 +102,9 @@ class Watchdog:
         """Starts the clock."""
         self._target = target
         self.seconds = seconds
-        self._deadline = deadline = real.monotonic_ns() + int(seconds * 1e9)
-        SENTINEL.arm(deadline)
+        now, limit = real.monotonic_ns(), int(seconds * 1e9)
+        self._deadline, self._last_deadline = now + limit, now + MOST_LIMITS * limit
+        SENTINEL.arm(self._deadline)
         if self._end is None:
             self._end = real.allocate_lock()
             self._end.acquire()
@@ -110,6 +114,17 @@ class Watchdog:
         """Starts the clock anew, if it runs: for something that is done several times and has the limit each time."""
         if self._target is not None:
             self.arm(self._target, self.seconds)
+
+    def allow(self) -> None:
+        """The thread that runs does what takes its time and is not to count: the clock starts anew, if it runs.
+
+        Not for good: who does nothing else is caught in the end.
+        """
+        now, deadline = real.monotonic_ns(), self._deadline
+        if now < deadline:
+            self._deadline = min(now + int(self.seconds * 1e9), self._last_deadline)
+            if self._deadline != deadline:
+                SENTINEL.arm(self._deadline)
 
     def disarm(self) -> bool:
         """Stops the clock. Returns whether it has struck, which the target knows by then."""

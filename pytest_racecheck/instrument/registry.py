@@ -13,7 +13,7 @@ from pytest_racecheck.instrument.plan import Plan, make_plan
 from pytest_racecheck.instrument.scope import Scope, special_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import CodeType, FrameType
 
 
@@ -113,6 +113,9 @@ def quiet() -> Iterator[None]:
 
 known: Final[dict[int, KnownCode]] = {}
 
+#: Called when a thread of the item begins to import a module.
+importing: Callable[[], None] | None = None
+
 #: Other tables by the address of a code object, which lose an entry together with ``known``.
 dependents: Final[list[dict[int, object]]] = []
 
@@ -138,11 +141,17 @@ def wanted(code: CodeType, scope: Scope) -> bool:
 
 
 def is_import(code: CodeType, frame: FrameType) -> bool:
-    """Whether ``frame`` is the body of a module that is just being imported.
+    """Whether ``frame``, which begins, is the body of a module that is just being imported.
 
-    No other thread can be in it, and a thread that parked there would hold the import lock.
+    No other thread can be in it, and a thread that parked there would hold the import lock. How long it takes depends
+    on the machine, and only the first interleaving has to wait for it.
     """
     if code.co_name != "<module>":
         return False
     specification = frame.f_globals.get("__spec__")
-    return bool(getattr(specification, "_initializing", False))
+    if not getattr(specification, "_initializing", False):
+        return False
+    thread = current.thread
+    if thread is not None and thread.ident == real.get_ident() and importing is not None:
+        importing()
+    return True
