@@ -83,7 +83,7 @@ def _there(context: Context, instruction: Instruction) -> Look | None:
 
     In front of the arguments are a function and the object whose method it is, or nothing and a function.
     """
-    method, callee = context.stack.getter(instruction, 2), context.stack.getter(instruction)
+    method, callee = (context.stack.getter(instruction, place, shared_only=False) for place in (2, 1))
     argument = context.stack.argument(instruction, 0) if instruction.arg else None
     if instruction.opname == "CALL_FUNCTION_EX" or method is None or callee is None:
         return None

@@ -11,11 +11,15 @@ import ctypes
 import dis
 import functools
 import sys
+from collections import OrderedDict, defaultdict, deque
+from sys import getrefcount
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument import opcodes
+from pytest_racecheck.instrument.attributes import one_of
+from pytest_racecheck.instrument.containers import container_of
 
 if TYPE_CHECKING:
     from pytest_racecheck.instrument.bytecode import Instruction
@@ -44,6 +48,15 @@ _ENDS: Final = frozenset(
     )
     if name in dis.opmap
 )
+#: So often is an object referred to that the interpreter alone knows: from its stack or by another such object, from a
+#: variable of who looks at it, and by the call that counts.
+PRIVATE: Final = 3
+_EMPTY: Final[dict[int, int]] = {}
+_CONTAINERS: Final[frozenset[type]] = frozenset(
+    {list, dict, set, deque, OrderedDict, defaultdict}
+    | {type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items())}
+)
+
 #: Where a generator begins, what was sent is on its stack, of which 3.11 and 3.12 do not count.
 _BEGINS: Final = dis.opmap["RETURN_GENERATOR"]
 
@@ -63,8 +76,11 @@ class Stack:
             return self.getter(instruction, -number)  # they count as gone once PRECALL has run, and are still there
         return self.getter(instruction, instruction.arg - number + (instruction.opname == "CALL_KW"))
 
-    def getter(self, instruction: Instruction, place: int = 1) -> Getter | None:
-        """A getter for what is at ``place`` from the top, 1, right before ``instruction``; None if it can't be told."""
+    def getter(self, instruction: Instruction, place: int = 1, *, shared_only: bool = True) -> Getter | None:
+        """A getter for what is at ``place`` from the top, 1, right before ``instruction``; None if it can't be told.
+
+        ``shared_only``: it finds None where nobody else knows the container that is there.
+        """
         if not works():
             return None
         if self._depths is None:
@@ -72,18 +88,23 @@ class Stack:
         depth = self._depths.get(instruction.offset)
         if depth is None or depth < place:
             return None
-        return _getter(_variables(self._code) + depth - place)
+        return _getter(_variables(self._code) + depth - place, shared_only)
 
 
-def _getter(number: int) -> Getter:
+def _getter(number: int, shared_only: bool = False) -> Getter:
     """Finds what is in a frame after so many others, local variables among them."""
     addresses, objects, inner, word, behind = _addresses, _objects, _INNER, _WORD, _VARIABLES + number
 
     def on_stack(frame: FrameType, variables: Locals) -> object:
         try:
-            return objects[(addresses[(id(frame) >> word) + inner] >> word) + behind]
+            value = objects[(addresses[(id(frame) >> word) + inner] >> word) + behind]
         except (ValueError, IndexError):  # nothing is there
             return UNKNOWN
+        if shared_only and getrefcount(value) <= PRIVATE and one_of(type(value), _CONTAINERS):
+            owner = container_of(value)
+            if owner is value or getrefcount(owner) <= PRIVATE:
+                return None  # to tell of it would keep it
+        return value
 
     return on_stack
 

@@ -19,13 +19,11 @@ from pytest_racecheck.instrument.containers import (
     notices_changes,
     plain_key,
 )
+from pytest_racecheck.instrument.stack import PRIVATE
 
 if TYPE_CHECKING:
     from pytest_racecheck.instrument.handlers import Handler, Listener
     from pytest_racecheck.instrument.paths import Getter
-
-#: So often is an iterator referred to that the interpreter alone knows: from its stack, a variable here, and the call.
-_PRIVATE: Final = 3
 
 #: So many items of a container are looked at, to see whether they are containers.
 _A_LOOK: Final = 8
@@ -138,12 +136,15 @@ def next_item(
         for operand in operands:
             value = operand(frame, variables)
             owner = container_of(value)
-            if is_iterator(value) and not (made_here and owner is not None) and getrefcount(value) > _PRIVATE:
+            passed_on = is_iterator(value)
+            alone = passed_on and (made_here or getrefcount(value) <= PRIVATE)
+            if passed_on and (not alone or (made_here and owner is None)):
                 windows.announce_next(value, update)
                 listener(update, value, None, None)
                 nothing = False
             if owner is not None:
-                listener(access, owner, None, None)
+                if not alone or getrefcount(owner) > PRIVATE:
+                    listener(access, owner, None, None)
                 nothing = False
             elif may_hide_containers(value):
                 hidden = True

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import itertools
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -242,6 +243,61 @@ def test_what_was_just_made_is_nobody_elses(engine: Engine) -> None:
 
     explored = engine.explore(body)
     assert (explored.verdict, explored.result.distinct) == ("proved", 1)
+
+
+class Thing:
+    pass
+
+
+def things() -> list[Thing]:
+    return [Thing()]
+
+
+def named_things() -> dict[str, Thing]:
+    return {"a": Thing()}
+
+
+def in_loop(take: Callable[[Thing], None]) -> None:
+    for thing in things():
+        take(thing)
+
+
+def in_comprehension(take: Callable[[Thing], None]) -> None:
+    [(take(thing), 1) for thing in things()]  # type: ignore[func-returns-value]
+
+
+def in_view(take: Callable[[Thing], None]) -> None:
+    for thing in named_things().values():
+        take(thing)
+
+
+def in_unpacking(take: Callable[[Thing], None]) -> None:
+    (thing,) = things()
+    take(thing)
+
+
+def in_enumeration(take: Callable[[Thing], None]) -> None:
+    for _, thing in enumerate(things()):
+        take(thing)
+
+
+def test_two_that_nobody_else_knows_are_not_one(engine: Engine) -> None:
+    def work() -> None:
+        things().append(Thing())
+        assert len(things()) == 1
+
+    explored = engine.explore(lambda: engine.together(work, work))
+    assert (explored.verdict, explored.result.distinct) == ("proved", 1)
+
+
+@pytest.mark.parametrize("use", [in_loop, in_comprehension, in_view, in_unpacking, in_enumeration])
+def test_what_nobody_else_knows_is_not_kept(use: Callable[[Callable[[Thing], None]], None], engine: Engine) -> None:
+    def work() -> None:
+        references: list[weakref.ref[Thing]] = []
+        use(lambda thing: references.append(weakref.ref(thing)))
+        assert [reference() for reference in references] == [None]
+
+    engine.passes(lambda: engine.together(work, work))
 
 
 @pytest.mark.parametrize(
