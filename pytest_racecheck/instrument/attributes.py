@@ -12,7 +12,7 @@ import threading
 import types
 import weakref
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeGuard, TypeVar
 
 from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument.scope import in_library
@@ -29,6 +29,8 @@ OPAQUE: Final = 7  #: __getattribute__ in Python: the location is known, its val
 METHOD: Final = 8  #: a function of the class; nothing to read, but writing it hides the function
 CODE: Final = 9  #: a property or another descriptor that runs Python code
 LIBRARY: Final = 10  #: what code of the standard library, which nobody watches, keeps in its objects, or a proxy
+
+Kind = TypeVar("Kind")
 
 MISSING: Final = object()
 
@@ -88,6 +90,11 @@ _watched: dict[int, weakref.ref[type]] = {}
 def one_of(cls: type, classes: frozenset[type]) -> bool:
     """``cls in classes``, where a metaclass of the user may define how classes hash and compare."""
     return type(cls) is type and cls in classes
+
+
+def is_a(value: object, classes: type[Kind] | tuple[type[Kind], ...]) -> TypeGuard[Kind]:
+    """``isinstance`` that trusts the type alone: ``value.__class__`` may be code of the user."""
+    return issubclass(type(value), classes)
 
 
 def find(cls: type, name: str) -> tuple[object, int]:
@@ -223,7 +230,7 @@ def holder(cls: type, name: str) -> type | None:
 
 def class_data(cls: object, name: str) -> type | None:
     """The class whose data ``cls.name`` is, for a class ``cls``; None if it is anything else."""
-    if not isinstance(cls, type) or find(type(cls), name)[1] >= 0:
+    if not is_a(cls, type) or find(type(cls), name)[1] >= 0:
         return None
     return holder(cls, name)
 
@@ -234,7 +241,7 @@ def is_read_unseen(kind: int, owner: object, name: str) -> bool:
         dictionary = own(owner)
         return dictionary is not None and name in dictionary and is_constant(dictionary[name])
     if kind == TYPE:
-        found = find(owner, name)[0] if isinstance(owner, type) else MISSING
+        found = find(owner, name)[0] if is_a(owner, type) else MISSING
         return found is not MISSING and class_data(owner, name) is None
     return kind == METHOD
 
@@ -246,7 +253,7 @@ def is_replaced(kind: int, owner: object) -> bool:
 
 def is_new(cls: object, name: str) -> bool:
     """Whether class ``cls`` doesn't have ``name`` itself yet."""
-    return isinstance(cls, type) and name not in names_of_class(cls)
+    return is_a(cls, type) and name not in names_of_class(cls)
 
 
 def is_in_c(value: object) -> bool:
@@ -305,4 +312,4 @@ def _value_of_class(cls: Any, name: str) -> object:
 
 def is_python_class(value: object) -> bool:
     """Whether ``value`` is a class that was written in Python."""
-    return isinstance(value, type) and bool(_flags(value) & _HEAP_TYPE)
+    return is_a(value, type) and bool(_flags(value) & _HEAP_TYPE)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_racecheck.engine import current, real
 from pytest_racecheck.engine.operation import UNKNOWN
 from pytest_racecheck.instrument import outsiders
-from pytest_racecheck.instrument.attributes import find, one_of
+from pytest_racecheck.instrument.attributes import find, is_a, one_of
 from pytest_racecheck.instrument.calls import ATTRIBUTE_NAMES
 from pytest_racecheck.instrument.containers import container_of, holds_containers
 from pytest_racecheck.instrument.effects import EFFECTS, VIEWS, effect_of
@@ -163,21 +163,21 @@ class Audit:
 
         ``first``: its first argument, where the interpreter tells.
         """
-        is_hidden = isinstance(function, functools.partial)
-        if isinstance(function, functools.partial):
+        is_hidden = is_a(function, functools.partial)
+        if is_a(function, functools.partial):
             function, is_told, first = function.func, False, _UNSEEN
-        if isinstance(function, types.MethodType):
+        if is_a(function, types.MethodType):
             first = function.__self__
             function = function.__func__
-        elif isinstance(function, types.GenericAlias):  # ``Queue[int]()``
+        elif is_a(function, types.GenericAlias):  # ``Queue[int]()``
             function = function.__origin__
         if _looks_inside(function, first):
             self._note(caller, line, f"{function.__name__} for what is in a container")  # type: ignore[attr-defined]
-        elif isinstance(function, types.FunctionType):
+        elif is_a(function, types.FunctionType):
             self.entered(caller, line, function.__code__, first)
-        elif isinstance(function, _IN_C):
+        elif is_a(function, _IN_C):
             self._called_in_c(caller, line, function, is_told, is_hidden)
-        elif isinstance(function, type):
+        elif is_a(function, type):
             if is_hidden and effect_of(function) is not None:
                 self._note(caller, line, function.__qualname__)
             self._made(caller, line, function)
@@ -188,14 +188,14 @@ class Audit:
         """``caller`` makes an object of ``cls``, which may take code in Python."""
         for owner, name in ((cls, "__new__"), (cls, "__init__"), (type(cls), "__call__")):
             function = find(owner, name)[0]
-            function = function.__func__ if isinstance(function, staticmethod) else function
-            if isinstance(function, types.FunctionType):
+            function = function.__func__ if is_a(function, staticmethod) else function
+            if is_a(function, types.FunctionType):
                 self.entered(caller, line, function.__code__)
 
     def _called_object(self, caller: CodeType, line: int, called: object) -> None:
         # What calls for it is in Python, unless it is made in C, like what `lru_cache` makes.
         call = find(type(called), "__call__")[0]
-        if isinstance(call, types.FunctionType):
+        if is_a(call, types.FunctionType):
             self.entered(caller, line, call.__code__)
         else:
             self._note(caller, line, f"an object of type {type(called).__qualname__}")
@@ -218,14 +218,14 @@ class Audit:
         """``caller`` has called ``function`` (UNKNOWN: something), of which the interpreter did not tell."""
         if function is UNKNOWN:
             self._note(caller, line, "something")
-        elif not isinstance(function, types.FunctionType | types.MethodType):
+        elif not is_a(function, (types.FunctionType, types.MethodType)):
             self.called(caller, line, function, first, is_told=is_told)
 
     def _called_in_c(self, caller: CodeType, line: int, function: Any, is_told: bool, is_hidden: bool) -> None:
         known = self._known.get(function)
         if known is None:
             known = _is_known(function)
-            if not isinstance(function, types.BuiltinMethodType):
+            if not is_a(function, types.BuiltinMethodType):
                 self._known[function] = known  # hashes by address
         # What is called by another name than its own is not looked for where that happens.
         if known and (is_hidden or function.__name__ not in caller.co_names):
@@ -291,7 +291,7 @@ def _looks_inside(function: object, first: object) -> bool:
     """
     if function is map or function is filter:
         return not (first is None or type(first) in (types.FunctionType, type))
-    if isinstance(function, type) and _is_made_in_c(function):
+    if is_a(function, type) and _is_made_in_c(function):
         if one_of(function, _TAKE_SEVERAL):
             return True
         if function.__module__ == "itertools" and find(type(first), "__next__")[1] >= 0:
@@ -310,7 +310,7 @@ def _is_made_in_c(cls: type) -> bool:
     """Whether what becomes of the arguments of ``cls(...)`` is decided in C, and known of nothing but their place."""
     if effect_of(cls) is not None or issubclass(cls, BaseException):
         return False
-    return not any(isinstance(find(cls, name)[0], _IN_PYTHON) for name in ("__init__", "__new__"))
+    return not any(is_a(find(cls, name)[0], _IN_PYTHON) for name in ("__init__", "__new__"))
 
 
 def _is_attribute(function: Any) -> bool:
@@ -321,7 +321,7 @@ def _is_attribute(function: Any) -> bool:
 def _has_effect(function: Any) -> bool:
     """Whether a function in C, which is known, reads or changes a container."""
     receiver = getattr(function, "__self__", None)
-    if receiver is not None and not isinstance(receiver, types.ModuleType):
+    if receiver is not None and not is_a(receiver, types.ModuleType):
         function = next(
             (vars(each)[function.__name__] for each in type(receiver).__mro__ if function.__name__ in vars(each)), None
         )
@@ -339,7 +339,7 @@ def _is_known(function: Any) -> bool:
         return True
     receiver = getattr(function, "__self__", None)
     module = getattr(function, "__module__", None)
-    if receiver is None or isinstance(receiver, types.ModuleType):
+    if receiver is None or is_a(receiver, types.ModuleType):
         if effect_of(function) is not None or (module in _HARMLESS_MODULES and function.__name__ not in _HARMFUL):
             return True
         owner = getattr(function, "__objclass__", None)
@@ -349,12 +349,12 @@ def _is_known(function: Any) -> bool:
         if module == builtins.__name__:
             return function.__name__ in _HARMLESS
         return module == "sys" and function.__name__ in _HARMLESS_SYS
-    if isinstance(receiver, type):
+    if is_a(receiver, type):
         return function.__name__ in ("__new__", "fromhex", "__subclasshook__")
-    if isinstance(receiver, _IMMUTABLE):
+    if is_a(receiver, _IMMUTABLE):
         return function.__name__ not in _JOINING
     name = function.__name__
-    if name in VIEWS and isinstance(receiver, dict):
+    if name in VIEWS and is_a(receiver, dict):
         return True
     descriptor = next((vars(base)[name] for base in type(receiver).__mro__ if name in vars(base)), None)
     return descriptor is not None and effect_of(descriptor) is not None

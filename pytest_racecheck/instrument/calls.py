@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.engine.operation import UNKNOWN, Access
 from pytest_racecheck.instrument import handlers, unseen, whole_handlers, windows
-from pytest_racecheck.instrument.attributes import find, mro_of, names_of_class, own, value_of
+from pytest_racecheck.instrument.attributes import find, is_a, mro_of, names_of_class, own, value_of
 from pytest_racecheck.instrument.containers import KEYED, container_of, containers_of, is_iterator, items_of, plain_key
 from pytest_racecheck.instrument.effects import EFFECTS, TELLING_METHODS, effect_of
 from pytest_racecheck.instrument.handlers import Handler, Listener
@@ -245,7 +245,7 @@ def look_up(
         return UNKNOWN, UNKNOWN
     if type(owner) is _Super:
         return owner.find(name), owner.receiver
-    if isinstance(owner, type):
+    if is_a(owner, type):
         return find(owner, name)[0], site.argument(0, frame, variables)
     if type(owner) is types.ModuleType:
         return value_of(owner, name), site.argument(0, frame, variables)
@@ -265,7 +265,7 @@ class _Super:
         self._after = after
 
     def find(self, name: str) -> object:
-        mro = mro_of(self.receiver if isinstance(self.receiver, type) else type(self.receiver))
+        mro = mro_of(self.receiver if is_a(self.receiver, type) else type(self.receiver))
         for index, base in enumerate(mro):
             if base is self._after and index + 1 < len(mro):
                 for later in mro[index + 1 :]:

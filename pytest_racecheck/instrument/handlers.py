@@ -264,7 +264,7 @@ def item(access: Access, update: Access | None, container: Getter | None, key: G
                 _through(access, owner, key and key(frame, variables), listener)
                 return None
             _tell_of_method(access, owner, method, frame)
-            return not isinstance(owner, type)
+            return not attributes.is_a(owner, type)
         which = plain_key(owner, key(frame, variables), items) if key is not None else None
         if items == DEFAULTING and which is not None and update is not None and not has_item(owner, which):
             windows.announce(default_factory(owner), update, owner, which)
@@ -287,6 +287,6 @@ def _through(access: Access, view: object, key: object, listener: Listener) -> N
     """An item of what ``view`` shows."""
     owner = container_of(view)
     if owner is not None:
-        listener(access, owner, plain_key(owner, key, KEYED) if isinstance(owner, dict) else None, None)
+        listener(access, owner, plain_key(owner, key, KEYED) if attributes.is_a(owner, dict) else None, None)
     else:
         unseen.note(access, "uses an item of an object that stands for another, which racecheck can't see")

@@ -42,7 +42,7 @@ def contains(access: Access, container: Getter, key: Getter | None) -> Handler:
         if owner is None:
             return not attributes.is_in_c(found)
         which = None
-        if key is not None and isinstance(owner, dict | set):
+        if key is not None and attributes.is_a(owner, (dict, set)):
             which = plain_key(owner, key(frame, variables), KEYED)
         listener(access, owner, which, None)
         return None

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 def function_name(function: object) -> str:
     """How reports name what a thread runs."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return getattr(function, "__qualname__", None) or type(function).__qualname__
+    while issubclass(type(function), functools.partial):
+        function = function.func  # type: ignore[attr-defined]
+    try:
+        name = getattr(function, "__qualname__", None)
+    except Exception:  # noqa: BLE001 - it stands for an object that isn't there
+        name = None
+    return name or type(function).__qualname__
 
 
 class Started:

@@ -15,8 +15,8 @@ import random
 import sys
 import threading
 import types
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -367,3 +367,40 @@ def test_a_module_that_is_imported_anew_is_no_proof(
     result = engine.explore(body, strategy="exhaustive").result
     assert result.verdict == "passed"
     assert any("imported_anew is imported while others run" in note for note in result.notes)
+
+
+class Lazy:
+    """Stands for an object that isn't there yet, as in web frameworks: who asks for its class makes it."""
+
+    value = 1
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        raise LookupError("asked too early")
+
+    def __getattribute__(self, name: str) -> Any:
+        return super().__getattribute__(name)
+
+    def __getitem__(self, key: int) -> int:
+        return key
+
+    def __call__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([1])
+
+
+def test_nobody_asks_an_object_for_its_class(engine: Engine) -> None:
+    lazy = Lazy()
+    holder = [lazy]
+
+    def work() -> None:
+        lazy.value = 1
+        assert lazy.value + lazy() + lazy[1] + holder[0]() == 4
+        assert list(lazy) + [each for each in lazy] == [1, 1]  # noqa: C416
+        found = lazy in holder
+        assert found
+        functools.partial(lazy)()
+
+    engine.passes(lambda: engine.together(work, work, lazy))
