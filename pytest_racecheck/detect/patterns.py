@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck.detect import code
+from pytest_racecheck.detect import code, links
 from pytest_racecheck.detect.wording import did, did_to, place
 
 if TYPE_CHECKING:
     from pytest_racecheck.detect.events import Event, Trace, Turn
-    from pytest_racecheck.report.model import Frame
 
 LOST_UPDATE: Final = "lost update"
 CHECK_THEN_ACT: Final = "check-then-act"
@@ -91,7 +90,7 @@ def find_lost_wake_up(trace: Trace, waiting: list[str]) -> Clash | None:
             continue
         looks = (e for e in reversed(mine) if e.n < waits.n and e.reads and e.memory and e.identity in shared)
         # What the library looks at inside of the wait decides nothing.
-        look = next((event for event in islice(looks, _LOOKS) if _is_check(event, waits)), None)
+        look = next((event for event in islice(looks, _LOOKS) if links.is_check(event, waits)), None)
         if look is None:
             continue
         for write in trace.events[look.n : waits.n]:
@@ -148,7 +147,7 @@ def _from(first: Event, around: _Around) -> Iterator[Clash]:
         return
     use = next((e for e in after if e.writes), after[0])
     reads = [e for e in reads if e.conflicts(use)]
-    if first.item is not None or not _is_check(first, use):  # else any change of the whole counts
+    if first.item is not None or not links.is_check(first, use):  # else any change of the whole counts
         writes = [e for e in writes if e.conflicts(use)]
     rank = (0 if around.turn.preempted else 1, use.n - first.n)
     if first.kind == "read" and writes:
@@ -165,15 +164,15 @@ def _from(first: Event, around: _Around) -> Iterator[Clash]:
 
 def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str, str]:
     """Name and sentence for what a thread did with a value that others changed after it had read it."""
-    checked = _is_check(first, use)
+    checked = links.is_check(first, use)
     # An increment of what is not there begins at a default, in a Counter say: it makes nothing.
-    nothing_yet = first.before in _NOTHING_YET and not code.is_increment(use.line[0], _spot(use))
+    nothing_yet = first.before in _NOTHING_YET and not code.is_increment(use.line[0], links.spot(use))
     mine = first.thread
     if use.writes and not fresh:
-        if nothing_yet and other.line == use.line and (checked or _in_order(first, use)):
+        if nothing_yet and other.line == use.line and (checked or links.in_order(first, use)):
             text = f"{mine} found nothing at {place(first)}; before it wrote at {place(use)}, {did(other)}, too."
             return DOUBLE_INITIALISATION, text
-        if not checked and not nothing_yet and first.before not in _FLAGS and _goes_into(first, use):
+        if not checked and not nothing_yet and first.before not in _FLAGS and links.goes_into(first, use):
             text = f"{mine} read it at {place(first)} and wrote it at {place(use)}; {did(other)} between the two: lost."
             return LOST_UPDATE, text
     act = "write" if use.writes else "use"
@@ -181,7 +180,7 @@ def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str,
         return CHECK_THEN_ACT, (
             f"The check at {place(first)} and the {act} at {place(use)} are separate; between them {did(other)}."
         )
-    if _decides(first, use):
+    if links.decides(first, use):
         return CHECK_THEN_ACT, (
             f"{mine} read it at {place(first)}, and what it read decided on the {act} at {place(use)}; between them "
             f"{did(other)}."
@@ -195,10 +194,10 @@ def _checked_elsewhere(around: _Around, first: Event, writes: list[Event]) -> It
     act = next((e for e in around.after if e.writes), None)
     if act is None or not writes or first.kind != "read":
         return
-    common = _common_function(first, act)
+    common = links.common_function(first, act)
     if (
         common is None
-        or not _is_check(first, act)
+        or not links.is_check(first, act)
         or not code.is_guarded(common[0].file, common[0].line, common[1].line)
     ):
         return
@@ -273,56 +272,6 @@ def _iteration(around: _Around, before: list[Event], identity: int, trace: Trace
     if writes and (told or (first is before[-1] and all(each.kind == "update" for each in writes))):
         text = f"{first.thread} goes through it at {place(first)}; meanwhile {did(writes[-1])}."
         yield Clash([first, writes[-1], again], text, ITERATION, (-1, 0, again.n - first.n))
-
-
-def _is_check(first: Event, use: Event) -> bool:
-    """Whether what ``first`` read decided that ``use`` followed."""
-    common = _common_function(first, use)
-    if common is None:
-        return False
-    mine, its = common
-    line, column = _spot(first, mine)
-    return code.is_test(mine.file, line, column) and code.follows(mine.file, line, its.line)
-
-
-def _decides(first: Event, use: Event) -> bool:
-    """The same, where what ``first`` read was kept in a variable first."""
-    common = _common_function(first, use)
-    return common is not None and code.decides(common[0].file, _spot(first, common[0]), _spot(use, common[1]))
-
-
-def _goes_into(first: Event, use: Event) -> bool:
-    """Whether what ``first`` read is part of what ``use`` wrote."""
-    common = _common_function(first, use)
-    return common is not None and code.flows(common[0].file, _spot(first, common[0]), _spot(use, common[1]))
-
-
-def _spot(event: Event, frame: Frame | None = None) -> code.Spot:
-    """Where in the function of ``frame``, its own unless given, an event happened; to the column if that is known."""
-    site = event.site
-    if site is not None and not event.subject and (frame is None or frame is event.stack[-1]):
-        is_line = site.source == code.code_at(site.file, site.line).strip()
-        return site.line, None if is_line else site.column
-    return (event.line[1] if frame is None else frame.line), None
-
-
-def _in_order(first: Event, use: Event) -> bool:
-    common = _common_function(first, use)
-    return common is not None and code.follows(common[0].file, common[0].line, common[1].line)
-
-
-def _common_function(first: Event, use: Event) -> tuple[Frame, Frame] | None:
-    """The innermost function that both were in, as it stood at the one and at the other."""
-    found = None
-    for mine, its in zip(first.stack, use.stack, strict=False):
-        if (mine.file, mine.function) != (its.file, its.function):
-            break
-        if not code.in_one_function(mine.file, mine.line, its.line):
-            break
-        found = mine, its
-        if mine.line != its.line:
-            break
-    return found
 
 
 def _changes(event: Event) -> bool:

@@ -13,7 +13,9 @@ from pytest_racecheck.engine.divergence import first_difference
 from pytest_racecheck.engine.operation import MEMORY
 from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.recorder import Recording
+from pytest_racecheck.engine.result import turning_points_of
 from pytest_racecheck.shrink.minimise import Attempts, Candidate, minimise, remove
+from pytest_racecheck.shrink.rearrange import with_switch_after
 from pytest_racecheck.strategy.replay import LateReplay, Replay, TokenReplay, Tracking
 
 if TYPE_CHECKING:
@@ -229,7 +231,25 @@ class Confirmation:
             )
 
         first = attempt(failed.schedule)
-        return minimise(first, Attempts(attempt, self._settings.shrink)).schedule if first.fails else failed.schedule
+        if not first.fails:
+            return failed.schedule
+        attempts = Attempts(attempt, self._settings.shrink)
+        return self._most_telling(minimise(first, attempts), attempts, failed).schedule
+
+    def _most_telling(
+        self, best: Candidate[Deviation], attempts: Attempts[Deviation], failed: Run
+    ) -> Candidate[Deviation]:
+        """With its switch right after what made it matter, if it fails in the same way then, and there is time."""
+        if failed.kind != "failed" or not best.preemptions or attempts.over:
+            return best
+        recording = Recording(named=False)
+        again = self.replay(Replay(best.schedule), recording)
+        for path, ops in turning_points_of(again, recording) if again.same_failure(failed) else []:
+            schedule = with_switch_after(best.schedule, best.choices, path, ops)
+            found = None if schedule is None else attempts.run(schedule)
+            if found is not None and found.fails and found.cost <= best.cost:
+                return found
+        return best
 
     # ------------------------------------------------------------------ where the world outside has a part
 

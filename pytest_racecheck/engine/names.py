@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.engine.scheduler import Scheduler
 
 #: A look at all that the threads can reach takes up to ten milliseconds; so many of them, for so many seconds, at most.
-_LOOKS: Final = 60
+LOOKS: Final = 60
 _SECONDS: Final = 0.4
 
 #: What the standard library calls the locks inside its own objects: those are named by the object.
@@ -63,12 +63,12 @@ class Names:
     do something when they end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, looks: int = LOOKS) -> None:
         self._names: dict[int, str] = {}  # by id
         self._numbers: dict[int, int] = {}
         self._kept: list[object] = []
         self._given: Counter[str] = Counter()
-        self._looks = 0
+        self._looks = looks
         self._spent = 0.0
 
     def number(self, thing: object) -> int:
@@ -124,8 +124,8 @@ class Names:
 
     def _find(self, thing: object, scheduler: Scheduler) -> str | None:
         """As a thread could write it; None when no thread leads to it, or too much time was spent on names."""
-        self._looks += 1
-        if self._looks > _LOOKS or self._spent > _SECONDS:
+        self._looks -= 1
+        if self._looks < 0 or self._spent > _SECONDS:
             return None
         began = real.monotonic()
         with InnermostFrames() as frames:

@@ -11,7 +11,7 @@ from pytest_racecheck.detect.events import NOTHING, Event, Turn
 from pytest_racecheck.detect.stacks import MAX_FRAMES, frame_of, outermost_library_frame, report_stack, user_frames
 from pytest_racecheck.detect.waits import awaited
 from pytest_racecheck.engine.clock import Clock
-from pytest_racecheck.engine.names import Names, library_call, lock_expression
+from pytest_racecheck.engine.names import LOOKS, Names, library_call, lock_expression
 from pytest_racecheck.engine.operation import UNKNOWN, Site
 from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
 from pytest_racecheck.engine.places import current_site, is_users, site_at
@@ -43,19 +43,22 @@ class Recording:
 
     It names every operation by a mark, which says the same on other versions of Python. ``threads``: those that did
     anything, in the order in which they began to. ``brief``: of loops that go on for ever, only the first few turns.
+    Unless ``named``, what the threads share is not looked for in memory in order to name it: nobody reads the names.
     """
 
-    def __init__(self, *, brief: bool = False) -> None:
+    def __init__(self, *, brief: bool = False, named: bool = True) -> None:
         self._looks = _FEW_LOOKS if brief else _LOOKS
         self._brief = brief
         self.events: list[Event] = []
+        #: Of each event, the path of its thread and the number of the operation.
+        self.positions: list[tuple[str, int]] = []
         self.turns: list[Turn] = []
         self.threads: dict[ControlledThread, None] = {}
         self.marks: dict[tuple[str, int], Mark] = {}
         self.site: Site | None = None
         #: The function that the main thread runs, which no thread was started with.
         self.main_function = ""
-        self._names = Names()
+        self._names = Names(looks=LOOKS if named else 0)
         self._frames: dict[tuple[object, int], Frame] = {}
         self._counts: dict[tuple[str, ...], int] = {}
         self._callers: dict[int, str] = {}  # by the id of a frame
@@ -177,6 +180,7 @@ class Recording:
             self.main_function = stack[-1].f_code.co_qualname
         event.holds = tuple(self._names.of_lock(lock, thread.scheduler, None, "a lock") for lock in thread.held)
         self.events.append(event)
+        self.positions.append((thread.path, thread.ops))
         return event
 
     def _frame(self, frame: FrameType) -> Frame:

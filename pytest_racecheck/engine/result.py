@@ -14,6 +14,7 @@ from pytest_racecheck.detect.happens_before import order_of
 from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
 from pytest_racecheck.detect.relevance import deadlock_levels, race_levels
 from pytest_racecheck.detect.stacks import library_name
+from pytest_racecheck.detect.turning_points import turning_points
 from pytest_racecheck.detect.wording import did, told_apart
 from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.schedule import encode
@@ -70,16 +71,7 @@ def build_failure(
         reproduced=reproduced,
         finding=None if finding is None else finding.kind,
     )
-    if run.error is not None:
-        failure.raised_in = run.thread
-        frame, number = _raised_at(run.error)
-        if frame is not None:
-            code = frame.f_code
-            failure.raised = Frame(
-                code.co_filename, number, code.co_qualname, code_at(code.co_filename, number).strip()
-            )
-            # Pools, and `racecheck.run`, raise in the main thread what was raised in another one.
-            failure.raised_in = (recording and recording.thread_of(frame)) or run.thread
+    failure.raised, failure.raised_in = _where_raised(run)
     if recording is not None:
         failure.threads = _threads(recording)
     else:
@@ -93,6 +85,27 @@ def build_failure(
         with told_apart(event.site.file for event in recording.events if event.site is not None):
             _add_story(failure, recording, _text(raised), finding)
     return failure
+
+
+def turning_points_of(run: Run, recording: Recording) -> list[tuple[str, int]]:
+    """Operations, by thread and number, right after which a switch may say more of what made ``run`` fail."""
+    raised, thread = _where_raised(run)
+    thrown = type(run.error).__name__
+    trace = with_calls(Trace(recording.events, recording.turns, thread, thrown, _text(run.error), raised))
+    return [recording.positions[event.n] for event in turning_points(trace)]
+
+
+def _where_raised(run: Run) -> tuple[Frame | None, str]:
+    """The place in the reader's code where its exception was raised, and the thread."""
+    if run.error is None:
+        return None, ""
+    frame, number = _raised_at(run.error)
+    if frame is None:
+        return None, run.thread
+    code = frame.f_code
+    # Pools, and `racecheck.run`, raise in the main thread what was raised in another one.
+    thread = (run.recording and run.recording.thread_of(frame)) or run.thread
+    return Frame(code.co_filename, number, code.co_qualname, code_at(code.co_filename, number).strip()), thread
 
 
 def _text(error: BaseException | None) -> str:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_racecheck.engine.schedule import Deviation, Schedule
+    from pytest_racecheck.engine.schedule import Choice, Deviation, Schedule
 
 #: What a thread, named by its path, did in one go, up to the operation with this number; None: up to its end.
 Stretch = tuple[str, int | None]
@@ -36,6 +37,21 @@ def schedule_of(run: Sequence[Stretch]) -> Schedule:
             merged.pop()
         merged.append(stretch)
     return tuple((path, ops, target) for (path, ops), (target, _) in pairwise(merged) if ops is not None)
+
+
+def with_switch_after(schedule: Schedule, choices: Sequence[Choice], path: str, ops: int) -> Schedule | None:
+    """With the next switch of a thread after its operation ``ops`` made as soon as it can be. None if it has none."""
+    mine = [each for each in schedule if each[0] == path and each[1] > ops]
+    if not mine:
+        return None
+    switch = min(mine, key=itemgetter(1))
+    target = switch[2]
+    sooner = next(
+        (when for waiting, when, _, others in choices if waiting == path and when > ops and target in others), None
+    )
+    if sooner is None:
+        return None
+    return tuple((path, sooner, target) if each is switch else each for each in schedule)
 
 
 def without_threads(run: Sequence[Stretch]) -> Iterator[list[Stretch]]:
