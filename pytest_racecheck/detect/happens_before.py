@@ -40,7 +40,7 @@ class Order:
             clocks.take(thread, event.identity)
         clock = clocks.now[thread]
         self._times[event.n] = thread, clock[thread], clock
-        if event.kind == "start":
+        if event.kind == "start" and event.child:
             clocks.begin(self.number(event.child), thread)
         elif event.kind == "end":
             clocks.give(thread, event.thread)  # who joins it names the thread, who looks whether it is alive the object

@@ -34,8 +34,10 @@ class Scheduler(Points):
         function: str,
         start: Callable[[ControlledThread], Any],
     ) -> Any:
-        """A new controlled thread: ``start`` starts the real one, which parks until it is scheduled first."""
-        self.point(me, "start", thread)
+        """A new controlled thread: ``start`` starts the real one, which parks until it is scheduled first.
+
+        ``me`` is right behind the scheduling point of that.
+        """
         me.children += 1
         child = self._register(f"{me.path}.{me.children}", thread, function)
         child.state_hash = me.state_hash = hash((me.state_hash, me.children))

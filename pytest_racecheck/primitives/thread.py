@@ -86,8 +86,12 @@ def start(self: threading.Thread) -> None:  # noqa: D103 - documented by the ori
     if current.strays:
         current.come_back()
     me = current.thread
-    if me is None or me.ident != real.get_ident() or me.quiet or not self._initialized or self._started._flag:  # type: ignore[attr-defined]
+    if me is None or me.ident != real.get_ident() or me.quiet or not self._initialized:  # type: ignore[attr-defined]
         real.thread_start(self)
+        return
+    me.scheduler.point(me, "start", self)
+    if self._started._flag:  # type: ignore[attr-defined]
+        real.thread_start(self)  # others were faster: an error
         return
 
     def begin(child: ControlledThread) -> None:
@@ -143,6 +147,7 @@ class Threads:
 
             return real.start_new_thread(body, ())
 
+        me.scheduler.point(me, "start", None)
         return int(me.scheduler.spawn(me, None, function_name(function), begin))
 
 

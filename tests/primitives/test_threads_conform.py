@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import _thread
 import functools
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -258,6 +261,53 @@ def test_what_the_list_of_threads_shows_is_not_proved(engine: Engine) -> None:
         engine.together(int, threading.enumerate)
 
     assert engine.explore(body, strategy="exhaustive", interleavings=200).verdict == "passed"
+
+
+def start_from_two_threads(engine: Engine) -> dict[str, str]:
+    """What came of it for either of them: the second one gets an error."""
+    thread = threading.Thread(target=int)
+    seen: dict[str, str] = {}
+
+    def start(name: str) -> None:
+        try:
+            thread.start()
+            seen[name] = "started"
+        except RuntimeError as error:
+            seen[name] = str(error)
+
+    engine.together(functools.partial(start, "first"), functools.partial(start, "second"))
+    thread.join()
+    return seen
+
+
+@pytest.mark.parametrize("strategy", ["exhaustive", "random", "pct"])
+def test_a_thread_that_two_threads_start(engine: Engine, strategy: str) -> None:
+    outcomes = engine.passes(lambda: start_from_two_threads(engine), strategy=strategy)
+    assert all(sorted(seen.values()) == ["started", "threads can only be started once"] for seen in outcomes)
+    assert {seen["first"] for seen in outcomes} == {"started", "threads can only be started once"}
+
+
+def test_threads_that_two_threads_started_leave_nothing_behind_at_exit(tmp_path: Path) -> None:
+    """The list of threads that the interpreter waits for in the end holds each of them once."""
+    test = tmp_path / "test_it.py"
+    test.write_text(
+        "import threading\n"
+        "def test_it(racecheck):\n"
+        "    thread = threading.Thread(target=print)\n"
+        "    def start():\n"
+        "        try:\n"
+        "            thread.start()\n"
+        "        except RuntimeError:\n"
+        "            pass\n"
+        "    racecheck.run(start, start)\n"
+        "    thread.join()\n"
+    )
+    options = ("-p", "racecheck", "--racecheck-all", "--racecheck-strategy=random", "-p", "no:cacheprovider", "-q")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, test], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
 
 
 def test_join_with_a_time_out_of_a_thread_that_goes_on(engine: Engine) -> None:
