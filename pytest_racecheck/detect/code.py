@@ -68,6 +68,17 @@ def is_increment(file: str, spot: Spot) -> bool:
     )
 
 
+def notification_in(file: str, line: int) -> int:
+    """Line of a call of ``notify`` that runs whenever the ``with`` statement on ``line`` does, 0 if there is none."""
+    statement = _source(file).statement(line)
+    for step in statement.body if isinstance(statement, ast.With) else []:
+        call = step.value if isinstance(step, ast.Expr) else None
+        function = call.func if isinstance(call, ast.Call) else None
+        if isinstance(function, ast.Attribute) and function.attr in ("notify", "notify_all"):
+            return step.lineno
+    return 0
+
+
 def in_one_function(file: str, first: int, second: int) -> bool:
     """Whether both lines belong to one function; a getter and its setter have the same name."""
     source = _source(file)

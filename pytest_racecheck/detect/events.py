@@ -23,6 +23,7 @@ class Event:
     touched, not only the name.
     ``holds``: the locks that the thread held. ``child``: the thread that a "start" starts or a "join" waited for.
     ``call``: the library's method that this is a part of ("wait" of a Condition), ``subject`` the name of its object.
+    ``inside``: an access to memory by code of the standard library.
     """
 
     n: int
@@ -42,6 +43,7 @@ class Event:
     subject: str = ""
     stack: tuple[Frame, ...] = ()
     container: bool = False
+    inside: bool = False
 
     @property
     def writes(self) -> bool:

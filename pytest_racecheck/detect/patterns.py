@@ -10,43 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.detect import code, links
+from pytest_racecheck.detect.clash import (
+    CHECK_THEN_ACT,
+    DOUBLE_INITIALISATION,
+    ITERATION,
+    LOST_UPDATE,
+    NOTHING_YET,
+    TWO_LOCKS,
+    Clash,
+    changes,
+)
+from pytest_racecheck.detect.early_use import used_too_early
 from pytest_racecheck.detect.wording import did, did_to, place
 
 if TYPE_CHECKING:
     from pytest_racecheck.detect.events import Event, Trace, Turn
 
-LOST_UPDATE: Final = "lost update"
-CHECK_THEN_ACT: Final = "check-then-act"
-DOUBLE_INITIALISATION: Final = "double initialisation"
-ITERATION: Final = "iterate while mutating"
-TWO_LOCKS: Final = "atomicity over two locks"
-LOST_WAKE_UP: Final = "lost wake-up"
-ORDER_VIOLATION: Final = "order violation"
-
-#: Texts of values that stand for "not there yet"; None where an attribute has no value at all.
-_NOTHING_YET: Final = frozenset((None, "None", "missing"))
-#: Reads before a wait, at the most, of which one may have decided on it.
-_LOOKS: Final = 20
 _FLAGS: Final = frozenset(("True", "False"))
 _CHANGED_SIZE: Final = re.compile(r"changed size during iteration|mutated during iteration|keys changed during")
-_NOT_THERE: Final = frozenset(("AttributeError", "NameError", "KeyError", "TypeError"))
-
-
-@dataclass(slots=True)
-class Clash:
-    """The accesses that clash, in the order in which they happened; ``name`` of the pattern, "" if none fits.
-
-    ``sentence`` says what happened. ``rank``: the lower, the more likely it is what made the run fail.
-    """
-
-    accesses: list[Event]
-    sentence: str
-    name: str = ""
-    rank: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -61,7 +46,7 @@ class _Around:
 
 def find_clash(trace: Trace) -> Clash | None:
     """The clash that most likely made the run fail; None when nothing is known to clash."""
-    early = _used_too_early(trace)
+    early = used_too_early(trace)
     if early is not None:
         return early
     found: list[Clash] = []
@@ -78,29 +63,6 @@ def find_clash(trace: Trace) -> Clash | None:
         if other and rival.name not in ("", best.name) and rival.rank[:2] == best.rank[:2]:
             best.name = ""  # either may be what the test stumbled over
     return best
-
-
-def find_lost_wake_up(trace: Trace, waiting: list[str]) -> Clash | None:
-    """For a run that ended with the threads ``waiting`` for a notification: the look that made one of them wait."""
-    shared = trace.shared()
-    for thread in waiting:
-        mine = [event for event in trace.events if event.thread == thread]
-        waits = next((event for event in reversed(mine) if event.kind == "block"), None)
-        if waits is None:
-            continue
-        looks = (e for e in reversed(mine) if e.n < waits.n and e.reads and e.memory and e.identity in shared)
-        # What the library looks at inside of the wait decides nothing.
-        look = next((event for event in islice(looks, _LOOKS) if links.is_check(event, waits)), None)
-        if look is None:
-            continue
-        for write in trace.events[look.n : waits.n]:
-            if write.writes and write.conflicts(look) and _changes(write):
-                text = (
-                    f"{thread} waits because of what it read at {place(look)}; before it waited, {did(write)}, and no "
-                    "one is left to notify it of that."
-                )
-                return Clash([look, write], text, LOST_WAKE_UP)
-    return None
 
 
 def _all_around(trace: Trace) -> Iterator[_Around]:
@@ -141,7 +103,7 @@ def _from(first: Event, around: _Around) -> Iterator[Clash]:
     """What comes of the access ``first``."""
     after = [e for e in around.after if e.overlaps(first)]
     reads = [e for e in around.between if e.conflicts(first) and e.reads]
-    writes = [e for e in around.between if e.conflicts(first) and e.writes and _changes(e)]
+    writes = [e for e in around.between if e.conflicts(first) and e.writes and changes(e)]
     if not after:
         yield from _checked_elsewhere(around, first, writes)
         return
@@ -166,7 +128,7 @@ def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str,
     """Name and sentence for what a thread did with a value that others changed after it had read it."""
     checked = links.is_check(first, use)
     # An increment of what is not there begins at a default, in a Counter say: it makes nothing.
-    nothing_yet = first.before in _NOTHING_YET and not code.is_increment(use.line[0], links.spot(use))
+    nothing_yet = first.before in NOTHING_YET and not code.is_increment(use.line[0], links.spot(use))
     mine = first.thread
     if use.writes and not fresh:
         if nothing_yet and other.line == use.line and (checked or links.in_order(first, use)):
@@ -239,29 +201,6 @@ def _under_two_locks(first: Event, one: Event, two: Event, last: Event) -> bool:
     return bool(guards and others) and not set(first.holds) & set(last.holds)
 
 
-def _used_too_early(trace: Trace) -> Clash | None:
-    """A thread fails because it uses what another thread provides, which it does only afterwards."""
-    at = trace.thrown_at
-    if trace.thrown not in _NOT_THERE or at is None:
-        return None
-    mine = [e for e in trace.events if e.memory and e.thread == trace.thrower and e.line == (at.file, at.line)]
-    for use in reversed(mine[-4:]):
-        if use.kind != "read" or use.before not in _NOTHING_YET or not use.exact or not _names_it(use, trace):
-            continue
-        writes = [e for e in trace.events if e.writes and e.overlaps(use) and e.item == use.item]
-        if writes and writes[0].n > use.n and writes[0].conflicts(use):
-            text = f"{use.thread} uses it at {place(use)} before {did(writes[0])}."
-            return Clash([use, writes[0]], text, ORDER_VIOLATION)
-    return None
-
-
-def _names_it(use: Event, trace: Trace) -> bool:
-    """Whether the exception is about this very attribute, variable or item, or about a None found there."""
-    if use.before == "None":
-        return "None" in trace.thrown_text
-    return (use.item or repr(use.resource.rpartition(".")[2])) in trace.thrown_text
-
-
 def _iteration(around: _Around, before: list[Event], identity: int, trace: Trace) -> Iterator[Clash]:
     first = next((e for e in reversed(before) if e.call == "iter"), None)
     again = next((e for e in around.after if e.identity == identity and e.call == "iter"), None)
@@ -272,11 +211,6 @@ def _iteration(around: _Around, before: list[Event], identity: int, trace: Trace
     if writes and (told or (first is before[-1] and all(each.kind == "update" for each in writes))):
         text = f"{first.thread} goes through it at {place(first)}; meanwhile {did(writes[-1])}."
         yield Clash([first, writes[-1], again], text, ITERATION, (-1, 0, again.n - first.n))
-
-
-def _changes(event: Event) -> bool:
-    # Of other objects than plain values only the type is known.
-    return event.before is None or event.before.startswith("<") or event.before != event.after
 
 
 def _number(event: Event) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_racecheck.detect.clash import Clash
     from pytest_racecheck.detect.events import Event, Trace
 
 STORY: Final = 0
@@ -20,17 +21,22 @@ _MOST_CLOSE: Final = 6
 _NEVER_MORE: Final = frozenset(("start", "join", "begin", "end", "block"))
 
 
-def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
-    """For each event, STORY, BESIDE or NOISE, in a run that failed because of ``clash`` (empty: nobody knows why)."""
+def race_levels(trace: Trace, found: Clash | None) -> list[int]:
+    """For each event, STORY, BESIDE or NOISE, in a run that failed because of ``found`` (None: nobody knows why)."""
+    clash = found.accesses if found is not None else []
+    context = _context(trace, found) if found is not None else set()
     shared = trace.shared()
     together = _touched_by_many(trace.events)
-    threads = {event.thread for event in clash} | ({trace.thrower} if trace.thrown_at is not None else set())
+    actors = {event.thread for event in clash}
+    threads = actors | ({trace.thrower} if trace.thrown_at is not None else set())
     locks = {lock for event in trace.events for lock in event.holds if _is_on(event, clash)}
     last = {event.thread: event.n for event in clash}
     turns = {turn.before - 1 for turn in trace.turns}
     close = _close_to(clash, trace, threads, shared)
 
     def level(event: Event) -> int:
+        if event.n in context:
+            return STORY
         if event.kind == "sleep" and event.thread in threads and event.n in turns:
             return STORY
         if event.kind in _NEVER_MORE or event.identity not in together:
@@ -46,9 +52,16 @@ def race_levels(trace: Trace, clash: list[Event]) -> list[int]:
         if event.memory:
             over = event.n > last.get(event.thread, event.n) and not event.writes and event.thread != trace.thrower
             return STORY if event.n in close or (_is_on(event, clash) and not over) else BESIDE
-        return STORY if event.resource in locks else BESIDE
+        return STORY if event.resource in locks and event.thread in actors else BESIDE
 
     return [level(event) for event in trace.events]
+
+
+def _context(trace: Trace, found: Clash) -> set[int]:
+    """What belongs to the story beside the clash, and each look of the thread in question at that."""
+    use = found.accesses[0]
+    looks = {e.n for e in trace.events[: use.n] if e.thread == use.thread and any(map(e.overlaps, found.context))}
+    return looks | {event.n for event in found.context}
 
 
 def _close_to(clash: list[Event], trace: Trace, threads: set[str], shared: set[int]) -> set[int]:
@@ -56,12 +69,17 @@ def _close_to(clash: list[Event], trace: Trace, threads: set[str], shared: set[i
     found = {
         event.n: event
         for event in trace.events
-        if clash and event.memory and event.thread in threads and event.identity in shared
+        if clash and event.memory and event.thread in threads and event.identity in shared and not event.inside
     }
     raised = trace.thrown_at
     where = None if raised is None else (trace.thrower, raised.file, raised.line)
     at = {n for n, event in found.items() if where == (event.thread, *event.line)}
     among = {n for n in found if clash[0].n < n < clash[-1].n}
+    # What one of them did in between to something else, the other one mostly does afterwards.
+    touched = {found[n].identity for n in among}
+    actors = {event.thread for event in clash}
+    rest = [n for n in found if n > clash[-1].n and found[n].thread in actors and found[n].identity in touched]
+    among.update(rest[:_MOST_CLOSE])
     others = {n for n in among | at if not _is_on(found[n], clash)}
     return others if len(others) <= _MOST_CLOSE else others & at if len(others & at) <= _MOST_CLOSE else set()
 

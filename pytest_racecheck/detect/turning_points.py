@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_racecheck.detect import links
+from pytest_racecheck.detect.early_use import publication
 from pytest_racecheck.detect.patterns import find_clash
 
 if TYPE_CHECKING:
@@ -30,17 +31,3 @@ def turning_points(trace: Trace) -> list[Event]:
     )
     check = next((look for look in looks if links.is_check(look, last) or links.decides(look, last)), first)
     return [check] if check is first else [check, first]
-
-
-def publication(trace: Trace, use: Event, write: Event) -> list[Event]:
-    """How ``use`` came upon what ``write`` only provided later: what another thread wrote before, and who read that.
-
-    Empty where that is not known.
-    """
-    seen = (e for e in reversed(trace.events[: use.n]) if e.thread == use.thread and e.reads and not e.overlaps(use))
-    for look in seen:
-        writes = (e for e in reversed(trace.events[: look.n]) if e.writes and e.conflicts(look))
-        found = next(writes, None)
-        if found is not None and found.thread == write.thread and found.exact and look.exact:
-            return [found, look]
-    return []

@@ -54,6 +54,10 @@ class Conclusion:
         search, run, verdict = self.search, self.run, self._verdict()
         if run.failed:
             self.raised = self._failure(verdict)
+        failure = self._describe(verdict) if run.failed else None
+        if failure is not None and run.kind == "deadlock" and run.diagnosis is not None:
+            run.diagnosis.kind = failure.cause  # the whole run tells more than its end does
+            self.raised = self._failure(verdict)
         vacuous = [name for name, held in self.api.conditions.items() if not held]
         if self.raised is None and vacuous and self.token is None:
             self.raised = VacuousFailure.of(vacuous, search.done)
@@ -71,7 +75,7 @@ class Conclusion:
             first_failure=search.first_failure if run.failed else None,
             seconds=search.seconds,
             per_second=search.per_second,
-            failure=self._describe(verdict) if run.failed else None,
+            failure=failure,
             outcomes=sorted(self.api.outcomes.items(), key=lambda item: (-item[1], item[0])),
             notes=self._notes(),
             warnings=[] if run.failed or self.token is not None else self._warnings(),

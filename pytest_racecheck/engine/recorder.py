@@ -156,6 +156,7 @@ class Recording:
         event.stack = event.stack or tuple(report_stack(frame))
         event.memory = True
         event.container = access.container
+        event.inside = not is_users(access.site.file)
         event.exact = owner is not UNKNOWN
         event.call = access.name if access.container and access.name != "[]" else ""
         if thread.location is not None:

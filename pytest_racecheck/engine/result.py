@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.detect import guards
 from pytest_racecheck.detect.calls import with_calls
+from pytest_racecheck.detect.clash import Clash
 from pytest_racecheck.detect.code import code_at
 from pytest_racecheck.detect.data_races import data_races
 from pytest_racecheck.detect.deadlock import LOCK_ORDER, SELF
 from pytest_racecheck.detect.events import Trace
 from pytest_racecheck.detect.happens_before import order_of
-from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
+from pytest_racecheck.detect.patterns import find_clash
 from pytest_racecheck.detect.relevance import deadlock_levels, race_levels
 from pytest_racecheck.detect.stacks import library_name
 from pytest_racecheck.detect.turning_points import turning_points
+from pytest_racecheck.detect.waking import advice_on_waking, find_lost_wake_up, with_notifications
 from pytest_racecheck.detect.wording import did, told_apart
 from pytest_racecheck.engine.places import is_users
 from pytest_racecheck.engine.schedule import encode
@@ -136,31 +139,32 @@ def _add_story(failure: Failure, recording: Recording, thrown_text: str, finding
     """What led to the failure: steps, accesses that clash, data races."""
     events = recording.events
     trace = Trace(events, recording.turns, failure.raised_in, failure.exception, thrown_text, failure.raised)
-    clash = None
+    told, clash = events, None
     if finding is not None:
         clash = _clash_of(finding, events)
-        levels = race_levels(trace, clash.accesses if clash else [])
+        levels = race_levels(trace, clash)
         failure.advice += [_SAME_ORDER] if finding.kind == "lock-order" else []
     elif failure.is_explained:
-        waiting = [thread.id for thread in failure.threads if _is_to_be_told(thread.waits_for or "")]
+        notified = [thread.id for thread in failure.threads if "notify" in (thread.waits_for or "")]
+        waiting = notified + [each.id for each in failure.threads if (each.waits_for or "").endswith("to be set")]
+        if waiting:
+            told = with_notifications(events)
+            trace = replace(trace, events=told)
         clash = find_lost_wake_up(trace, waiting)
+        if clash is not None and clash.accesses[0].thread in notified:
+            failure.advice += filter(None, [advice_on_waking(clash, events)])
         stuck = [thread.id for thread in failure.threads]
         missing = failure.cause not in (LOCK_ORDER, SELF)
         levels = deadlock_levels(trace, stuck, clash.accesses if clash else [], missing=missing)
     else:
         trace = with_calls(trace)
         clash = find_clash(trace) if failure.kind == "race" else None
-        levels = race_levels(trace, clash.accesses if clash else [])
+        levels = race_levels(trace, clash)
     if clash is not None:
         _add_clash(failure, clash, events)
     failure.preemptions = [_preemption(turn) for turn in recording.turns if turn.preempted]
-    failure.steps = _steps(recording, levels)
+    failure.steps = _steps(told, recording.turns, levels)
     failure.data_races = [_data_race(first, second) for first, second in data_races(events)]
-
-
-def _is_to_be_told(waits_for: str) -> bool:
-    """Whether it is the condition or the event by which others tell of what they did."""
-    return "notify" in waits_for or waits_for.endswith("to be set")
 
 
 def _clash_of(finding: Finding, events: list[Event]) -> Clash | None:
@@ -211,11 +215,11 @@ def _preemption(turn: Turn) -> Preemption:
     )
 
 
-def _steps(recording: Recording, levels: list[int]) -> list[Step]:
-    turns = {turn.before: turn for turn in recording.turns}
+def _steps(events: list[Event], changes: list[Turn], levels: list[int]) -> list[Step]:
+    turns = {turn.before: turn for turn in changes}
     steps: list[Step] = []
     for index in _worth_telling(len(levels), sorted(turns)):
-        event = recording.events[index]
+        event = events[index]
         step = _step(event, levels[index], index + 1)
         turn = turns.get(event.n + 1)
         if turn is not None and turn.source == event.thread:

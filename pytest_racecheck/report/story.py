@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -127,7 +128,7 @@ class _Teller:
             hidden, left_out = [], 0
             self._add(entry, step, before)
             before = step
-        return self._add_turn(told, thread, steps[-1])
+        return self._add_turn(told, thread, steps)
 
     def _add(self, entry: Entry, step: Step, before: Step | None) -> None:
         entry.steps.append(step.n)
@@ -141,14 +142,23 @@ class _Teller:
             if step.call == "" or effect not in entry.effects[-1:]:
                 entry.effects.append(effect)
 
-    def _add_turn(self, told: list[Entry], thread: str, last: Step) -> list[Entry]:
+    def _add_turn(self, told: list[Entry], thread: str, steps: list[Step]) -> list[Entry]:
+        last = steps[-1]
         if last.switch is None or (not told and not last.switch.startswith(("blocked", "preempted"))):
             return told
         if not told:
-            told.append(Entry(thread, steps=[last.n]))
+            told.append(self._whereabouts(thread, steps))
         reason = self.shortened(clean(last.switch))
         told[-1].turn = f"{reason} {self._arrow} {clean(last.to)}" if last.to in self._lanes else reason
         return told
+
+    def _whereabouts(self, thread: str, steps: list[Step]) -> Entry:
+        """The line at which a thread had to stop that did nothing else of interest."""
+        last = next((step for step in reversed(steps) if step.code or step.source), steps[-1])
+        entry = Entry(thread, last.file, last.line, clean(last.code or last.source), steps=[last.n])
+        if last.operation == "start":
+            entry.effects.append(self._effect(last))
+        return entry
 
     def shortened(self, text: str) -> str:
         """A clean text with short names in it."""
@@ -286,7 +296,7 @@ def _key(entry: Entry) -> object:
 
 def _short_names(resources: list[str]) -> dict[str, str]:
     """Names without what leads to them, where that leaves them apart."""
-    short = {each: _last_part(each) for each in dict.fromkeys(resources) if each}
+    short = {each: _last_part(each) for each in dict.fromkeys(resources) if each and not _THREAD.fullmatch(each)}
     count = Counter(short.values())
     return {each: name if count[name] == 1 else each for each, name in short.items()}
 
@@ -300,5 +310,6 @@ def _shortened(value: str, dots: str) -> str:
     return value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + dots
 
 
+_THREAD: Final = re.compile(r"T\d+(\.\d+)*")
 _LONGEST_VALUE: Final = 40
 _LONGEST_NAME: Final = 24

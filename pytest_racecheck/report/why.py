@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from pytest_racecheck.report.model import AccessReport, DataRace, Failure
 
 _CALLERS_SHOWN: Final = 2  # -v shows all
-_DID: Final = {"read": "read", "write": "wrote", "update": "changed"}
+_DID: Final = {
+    "read": "read",
+    "write": "wrote",
+    "update": "changed",
+    "notify": "notified",
+    "block": "waited",
+    "acquire": "acquired",
+}
 
 
 def render_why(failure: Failure, layout: Layout) -> list[Line]:

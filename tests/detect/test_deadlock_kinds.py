@@ -339,7 +339,7 @@ def test_event_that_nobody_sets(pytester: pytest.Pytester) -> None:
             together(ready.wait, set_once, clear)
         """,
     )
-    session.says("lost wake-up", "T1 waits for event ready to be set; no thread is left to set it")
+    session.says("event that is never set", "T1 waits for event ready to be set; no thread is left to set it")
 
 
 def test_join_of_a_thread_that_never_ends(pytester: pytest.Pytester) -> None:

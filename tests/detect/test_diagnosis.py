@@ -238,14 +238,14 @@ def wake(condition: threading.Condition, until: threading.Event) -> None:
         condition.notify_all()
 
 
-def test_lost_notify_of_a_condition(stage: Stage) -> None:
+def test_notification_that_never_comes(stage: Stage) -> None:
     condition, over = threading.Condition(), threading.Event()
     stage.exit.callback(wake, condition, over)
     waiting = stage.start(wait_on, condition, over)
     stage.start(wait_on, condition, over)
     stage.start(waiting.join)
     found = stage.diagnose()
-    assert found.kind == "lost wake-up"
+    assert found.kind == "notification that never comes"
     assert found.cycle == "T1 and T2 wait for a notify on condition; no thread is left to notify"
     assert found.details[-1] == "T3 joins T1, which never ends: it waits for a notify on condition."
     assert found.threads[1].holds == []
@@ -268,13 +268,13 @@ def wait_for_event(event: threading.Event) -> None:
     event.wait()
 
 
-def test_lost_notify_of_an_event(stage: Stage) -> None:
+def test_event_that_is_never_set(stage: Stage) -> None:
     done = threading.Event()
     stage.exit.callback(done.set)
     stage.start(done.wait)
     stage.start(wait_for_event, done)
     found = stage.diagnose()
-    assert (found.kind, found.threads[1].waits_for) == ("lost wake-up", "event done to be set")
+    assert (found.kind, found.threads[1].waits_for) == ("event that is never set", "event done to be set")
     assert found.cycle == "T1 and T2 wait for event done to be set; no thread is left to set it"
 
 
@@ -447,7 +447,7 @@ def test_idle_workers_are_not_to_blame(stage: Stage) -> None:
     add_workers(stage, pool)
     stage.start(done.wait)
     found = stage.diagnose(joined="T2")
-    assert found.kind == "lost wake-up"
+    assert found.kind == "event that is never set"
     assert found.details == ["main joins T2, which never ends: it waits for event done to be set."]
     assert (found.threads[1].state, found.threads[1].waits_for) == ("idle", "work, as an idle worker of pool")
 
@@ -463,7 +463,7 @@ def test_shutdown_of_a_pool_whose_worker_never_ends(stage: Stage) -> None:
     found = stage.diagnose()
     assert found.threads[2].waits_for == "T1 to end (shutdown of pool)"
     assert found.lines == [
-        "lost wake-up: T1 waits for event done to be set; no thread is left to set it",
+        "event that is never set: T1 waits for event done to be set; no thread is left to set it",
         "main joins T1, which never ends: it waits for event done to be set.",
         "T2 joins T1, which never ends: it waits for event done to be set.",
     ]

@@ -15,12 +15,14 @@ from pytest_racecheck.detect import guards
 from pytest_racecheck.detect.calls import with_calls
 from pytest_racecheck.detect.code import code_at
 from pytest_racecheck.detect.happens_before import order_of
-from pytest_racecheck.detect.patterns import Clash, find_clash, find_lost_wake_up
+from pytest_racecheck.detect.patterns import find_clash
+from pytest_racecheck.detect.waking import find_lost_wake_up
 from pytest_racecheck.engine.operation import Site
 from pytest_racecheck.report.model import Frame
 from tests.detect.runs import Program, event, numbered, trace
 
 if TYPE_CHECKING:
+    from pytest_racecheck.detect.clash import Clash
     from pytest_racecheck.detect.events import Event
 
 PROGRAMS = Path(__file__).parents[1] / "programs" / "buggy"
@@ -297,7 +299,11 @@ def test_lost_wake_up(program: Program) -> None:
     assert found is not None
     assert found.name == "lost wake-up"
     assert find_lost_wake_up(trace(write, look, waits), ["T1"]) is None
-    assert find_lost_wake_up(trace(look, waits, write), ["T1"]) is None
+    late = find_lost_wake_up(trace(look, waits, write), ["T1"])
+    assert late is not None
+    assert late.sentence.endswith(":7, and nobody woke T1.")
+    back = replace(write, thread="T3", before="True", after="False")
+    assert find_lost_wake_up(trace(look, waits, write, back), ["T1"]) is None, "there was nothing left to wake it for"
 
 
 @source(COUNTER + "def g(self):\n    if self.y:\n        self.y = 0\n")

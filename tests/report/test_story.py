@@ -42,6 +42,23 @@ def test_a_read_that_belongs_to_a_write_is_not_told_twice() -> None:
     assert told(read, write)[0].effects == ["read x: 1", "write x: 1 -> 1"]
 
 
+def test_threads_that_threads_started_keep_their_names() -> None:
+    waits = step("T1", 1, switch="waits for the end of T2.1", to="T2")
+    first, _, last = told(waits, step("T2", 2), step("T1", 2, operation="join", resource="T2.1"))
+    assert first.turn == "waits for the end of T2.1 -> T2"
+    assert last.effects == ["join T2.1"]
+
+
+def test_where_a_thread_was_is_shown_even_if_it_did_nothing_else() -> None:
+    start = step("T1", 1, operation="start", resource="T2", level=2)
+    stops = step("T1", 2, operation="read", resource="x", level=2, switch="preempted", to="T2")
+    entry, *_ = told(start, stops, step("T2", 3), step("T1", 4))
+    assert (entry.code, entry.effects, entry.turn) == ("line 2", [], "preempted -> T2")
+    start.switch, start.to = "preempted", "T2"
+    entry, *_ = told(start, step("T2", 3), step("T1", 4))
+    assert (entry.code, entry.effects) == ("line 1", ["start T2"])
+
+
 def test_what_lies_between_is_folded_by_lines() -> None:
     hidden = [step("T1", number, level=1) for number in (2, 2, 3, 9)]
     first, last = told(step("T1", 1), *hidden, step("T1", 9))

@@ -46,7 +46,7 @@ class _Machine:
                 thread.waits_for = resource
         if step.to in self.threads and self.threads[step.to].status != _NOT_BEGUN:
             self.threads[step.to].status, self.threads[step.to].waits_for = _RUNNING, ""
-        if told and (step.before, step.after) != (None, None) and step.resource:
+        if told and (step.before, step.after) != (None, None) and step.resource and step.operation != "notify":
             self.values[clean(step.resource)] = [each and clean(each) for each in (step.before, step.after)]
 
     def stop(self, threads: list[ThreadReport]) -> None:

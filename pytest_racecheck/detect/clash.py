@@ -1,0 +1,41 @@
+"""Accesses that clash, and the names of the patterns that they may be known by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pytest_racecheck.detect.events import Event
+
+LOST_UPDATE: Final = "lost update"
+CHECK_THEN_ACT: Final = "check-then-act"
+DOUBLE_INITIALISATION: Final = "double initialisation"
+ITERATION: Final = "iterate while mutating"
+TWO_LOCKS: Final = "atomicity over two locks"
+LOST_WAKE_UP: Final = "lost wake-up"
+ORDER_VIOLATION: Final = "order violation"
+
+#: Texts of values that stand for "not there yet"; None where an attribute has no value at all.
+NOTHING_YET: Final = frozenset((None, "None", "missing"))
+
+
+@dataclass(slots=True)
+class Clash:
+    """The accesses that clash, in the order in which they happened; ``name`` of the pattern, "" if none fits.
+
+    ``sentence`` says what happened. ``context``: what belongs to the story beside them. ``rank``: the lower, the more
+    likely it is what made the run fail.
+    """
+
+    accesses: list[Event]
+    sentence: str
+    name: str = ""
+    rank: tuple[int, ...] = ()
+    context: list[Event] = field(default_factory=list)
+
+
+def changes(event: Event) -> bool:
+    """Whether it may have left another value than there was."""
+    # Of other objects than plain values only the type is known.
+    return event.before is None or event.before.startswith("<") or event.before != event.after
