@@ -24,8 +24,8 @@ NOTHING_YET: Final = frozenset((None, "None", "missing"))
 class Clash:
     """The accesses that clash, in the order in which they happened; ``name`` of the pattern, "" if none fits.
 
-    ``sentence`` says what happened. ``context``: what belongs to the story beside them. ``rank``: the lower, the more
-    likely it is what made the run fail.
+    ``sentence`` says what happened, ``advice`` what to do if that is certain. ``context``: what belongs to the story
+    beside them. ``rank``: the lower, the more likely it is what made the run fail.
     """
 
     accesses: list[Event]
@@ -33,9 +33,15 @@ class Clash:
     name: str = ""
     rank: tuple[int, ...] = ()
     context: list[Event] = field(default_factory=list)
+    advice: str = ""
 
 
 def changes(event: Event) -> bool:
     """Whether it may have left another value than there was."""
     # Of other objects than plain values only the type is known.
     return event.before is None or event.before.startswith("<") or event.before != event.after
+
+
+def only_looked(event: Event) -> bool:
+    """Whether it could have set a value, as a cached property does, and found that there is none yet."""
+    return event.kind == "update" and event.before == event.after == "missing"

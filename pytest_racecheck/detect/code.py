@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _TESTED: Final = (ast.If, ast.While, ast.IfExp)
 _ASSIGNING: Final = (ast.Assign, ast.AugAssign, ast.AnnAssign)
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_BLOCKS: Final = ("body", "orelse", "finalbody")
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 #: Line and column, both as in the source; None for the column: the whole line.
@@ -31,8 +32,14 @@ def is_test(file: str, line: int, column: int | None = None) -> bool:
 
 
 def is_guarded(file: str, test: int, line: int) -> bool:
-    """Whether ``line`` is reached only if a condition on line ``test`` says so: it is inside that statement."""
-    return any(_covers(node.test, test) and _within(node.body, line) for node in _source(file).choices)
+    """Whether ``line`` is reached only if a condition on line ``test`` says so.
+
+    It is inside that statement, or below one that leaves the block that both are in.
+    """
+    source = _source(file)
+    return any(
+        _covers(node.test, test) and (_within(node.body, line) or source.is_past(node, line)) for node in source.choices
+    )
 
 
 def flows(file: str, first: Spot, second: Spot) -> bool:
@@ -112,6 +119,9 @@ class _Source:
         )
         self._functions = [node for node in nodes if isinstance(node, _FUNCTIONS)]
         self._lines = [node.lineno for node in self.statements]
+        self._blocks = [
+            block for node in nodes for name in _BLOCKS if isinstance(block := getattr(node, name, None), list)
+        ]
 
     def statement(self, line: int, column: int | None = None) -> ast.stmt | None:
         """The innermost statement that stands on this line, or there; of a compound one, its head alone."""
@@ -122,6 +132,13 @@ class _Source:
                 inside = body and (body[0].lineno, body[0].col_offset) <= (line, column or 0)
                 return None if inside or (body and column is None and body[0].lineno == line) else node
         return None
+
+    def is_past(self, choice: ast.If | ast.While, line: int) -> bool:
+        """Whether ``line`` comes after ``choice`` in its block, and ``choice`` leaves it if its condition holds."""
+        if isinstance(choice, ast.While) or not isinstance(choice.body[-1], _LEAVING):
+            return False
+        block = next(block for block in self._blocks if choice in block)
+        return any(_covers(each, line) for each in block[block.index(choice) + 1 :])
 
     def index(self, statement: ast.stmt) -> int:
         """Its number in the order of the text."""

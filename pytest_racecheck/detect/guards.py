@@ -23,6 +23,9 @@ def ordering(accesses: list[Event], order: Order) -> str:
         return f"Both hold {common[0]} there, but {accesses[0].thread} releases it in between."
     pairs = [(a, b) for a in accesses for b in accesses if a.n < b.n and a.conflicts(b)]
     if pairs and all(order.unordered(a, b) for a, b in pairs):
+        held = [f"{thread} holds {lock}" for thread, lock in _two_locks(accesses).items()]
+        if held:
+            return f"Nothing orders them: {' and '.join(held)}, which are two locks and keep nobody out."
         return "Nothing orders them: no lock is held at both, and neither thread waits for the other."
     return "There is no lock that all of them hold."
 
@@ -53,8 +56,21 @@ def advice(accesses: list[Event], events: list[Event]) -> str:
             one_thread = first.thread == last.thread and first.line != last.line
             if one_thread and not all(lock in event.holds for event in (first, *between, last)):
                 return _without_a_break(lock, first, last)  # to hold it at each of them is not enough
+            if len(users) == 1 and _two_locks(accesses):
+                break
             return f"Every other access to {first.resource} holds {lock}: hold it at {place(without)}, too."
-    return ""
+    return f"Use one lock for every access to {first.resource}." if _two_locks(accesses) else ""
+
+
+def _two_locks(accesses: list[Event]) -> dict[str, str]:
+    """The locks of two threads that each hold one at all of their accesses, but not the same; empty if they don't."""
+    held = {event.thread: set(event.holds) for event in accesses}
+    for event in accesses:
+        held[event.thread] &= set(event.holds)
+    locks = list(held.values())
+    if len(locks) != 2 or not all(locks) or locks[0] & locks[1]:
+        return {}
+    return {thread: min(each) for thread, each in held.items()}
 
 
 def _without_a_break(lock: str, first: Event, last: Event) -> str:

@@ -23,6 +23,7 @@ from pytest_racecheck.detect.clash import (
     TWO_LOCKS,
     Clash,
     changes,
+    only_looked,
 )
 from pytest_racecheck.detect.early_use import used_too_early
 from pytest_racecheck.detect.wording import did, did_to, place
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_racecheck.detect.events import Event, Trace, Turn
 
 _FLAGS: Final = frozenset(("True", "False"))
+_EXECUTING: Final = re.compile("generator already executing")
 _CHANGED_SIZE: Final = re.compile(r"changed size during iteration|mutated during iteration|keys changed during")
 
 
@@ -46,9 +48,9 @@ class _Around:
 
 def find_clash(trace: Trace) -> Clash | None:
     """The clash that most likely made the run fail; None when nothing is known to clash."""
-    early = used_too_early(trace)
-    if early is not None:
-        return early
+    special = used_too_early(trace) or _in_one_generator(trace)
+    if special is not None:
+        return special
     found: list[Clash] = []
     for around in _all_around(trace):
         for identity in dict.fromkeys(event.identity for event in around.between):
@@ -63,6 +65,25 @@ def find_clash(trace: Trace) -> Clash | None:
         if other and rival.name not in ("", best.name) and rival.rank[:2] == best.rank[:2]:
             best.name = ""  # either may be what the test stumbled over
     return best
+
+
+def _in_one_generator(trace: Trace) -> Clash | None:
+    """A thread resumes a generator that another one, which was switched away from, is still inside of."""
+    at = trace.thrown_at
+    if at is None or trace.thrown != "ValueError" or not _EXECUTING.search(trace.thrown_text):
+        return None
+    nexts = [e for e in trace.events if e.memory and e.exact and e.call == "next"]
+    last = next((e for e in reversed(nexts) if (e.thread, *e.line) == (trace.thrower, at.file, at.line)), None)
+    if last is None:
+        return None
+    first = next((e for e in reversed(nexts) if e.n < last.n and e.identity == last.identity), None)
+    if first is None or first.thread == last.thread:
+        return None
+    text = (
+        f"{last.thread} resumed it at {place(last)} while {first.thread}, which had resumed it at {place(first)}, was "
+        "still inside."
+    )
+    return Clash([first, last], text, advice="A generator can't run in two threads at once: hold a lock around next().")
 
 
 def _all_around(trace: Trace) -> Iterator[_Around]:
@@ -112,9 +133,11 @@ def _from(first: Event, around: _Around) -> Iterator[Clash]:
     if first.item is not None or not links.is_check(first, use):  # else any change of the whole counts
         writes = [e for e in writes if e.conflicts(use)]
     rank = (0 if around.turn.preempted else 1, use.n - first.n)
-    if first.kind == "read" and writes:
+    if (first.kind == "read" or only_looked(first)) and writes:
         # What it read on the way to its write tells whether it saw what the others had written.
-        fresh = use.kind == "update" or any(e.reads for e in takewhile(lambda e: e is not use, after))
+        fresh = (use.kind == "update" and first.kind == "read") or any(
+            e.reads for e in takewhile(lambda e: e is not use, after)
+        )
         name, text = _stale(first, writes[-1], use, fresh=fresh)
         yield Clash([first, writes[-1], use], text, name, (rank[0], 0 if name else 1, rank[1]))
     elif first.kind == "write" and (writes if use.kind == "read" else reads):
@@ -131,12 +154,13 @@ def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str,
     nothing_yet = first.before in NOTHING_YET and not code.is_increment(use.line[0], links.spot(use))
     mine = first.thread
     if use.writes and not fresh:
-        if nothing_yet and other.line == use.line and (checked or links.in_order(first, use)):
+        is_its_like = other.line == use.line or first.kind == "update"
+        if nothing_yet and is_its_like and (checked or links.in_order(first, use)):
             text = f"{mine} found nothing at {place(first)}; before it wrote at {place(use)}, {did(other)}, too."
             return DOUBLE_INITIALISATION, text
         if not checked and not nothing_yet and first.before not in _FLAGS and links.goes_into(first, use):
-            text = f"{mine} read it at {place(first)} and wrote it at {place(use)}; {did(other)} between the two: lost."
-            return LOST_UPDATE, text
+            lost = f"between the two, {did(other)}, which is lost."
+            return LOST_UPDATE, f"{mine} read it at {place(first)} and wrote it at {place(use)}; {lost}"
     act = "write" if use.writes else "use"
     if checked:
         return CHECK_THEN_ACT, (

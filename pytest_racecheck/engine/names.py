@@ -67,7 +67,7 @@ class Names:
         self._names: dict[int, str] = {}  # by id
         self._numbers: dict[int, int] = {}
         self._kept: list[object] = []
-        self._given: Counter[str] = Counter()
+        self._given: Counter[tuple[str, str]] = Counter()
         self._looks = looks
         self._spent = 0.0
 
@@ -86,7 +86,7 @@ class Names:
             name = self._find(lock, scheduler)
             if call is not None and (name is None or name.rpartition(".")[2] in _INSIDE):
                 name = self.of_object(call.subject, scheduler)
-            name = self._names[id(lock)] = self._unique(name or expression or "a lock")
+            name = self._names[id(lock)] = self._unique("lock", name or expression or "a lock")
             self._kept.append(lock)
         return name
 
@@ -106,7 +106,9 @@ class Names:
         """The name of a place in memory."""
         name = self._names.get(id(location))
         if name is None:
-            name = self._names[id(location)] = self._unique(self._place(owner, access, scheduler))
+            # A container and the attribute that it is in go by one name: what is done to it tells which is meant.
+            kind = "container" if access.container else "variable"
+            name = self._names[id(location)] = self._unique(kind, self._place(owner, access, scheduler))
             self._kept.append(location)
         return name
 
@@ -133,9 +135,11 @@ class Names:
         self._spent += real.monotonic() - began  # the run itself may take its time
         return None if " #" in name else name
 
-    def _unique(self, name: str) -> str:
-        self._given[name] += 1
-        return name if self._given[name] == 1 else f"{name} #{self._given[name]}"
+    def _unique(self, kind: str, name: str) -> str:
+        """Tells it apart from others of its kind."""
+        self._given[kind, name] += 1
+        number = self._given[kind, name]
+        return name if number == 1 else f"{name} #{number}"
 
 
 def container_name(access: Access) -> str:

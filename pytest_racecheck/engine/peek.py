@@ -60,6 +60,8 @@ def show_item(owner: object, key: object) -> str | None:
             return "missing" if value is MISSING else show(value)
         if isinstance(owner, (list, tuple, deque)) and type(key) is int:
             return show(owner[key]) if -len(owner) <= key < len(owner) else "missing"
+        if isinstance(owner, (set, frozenset)):
+            return "there" if key in owner else "missing"
     except Exception:  # noqa: BLE001 - a key with a strange __eq__ has the same hash
         return None
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from pathlib import PurePath
@@ -288,6 +289,8 @@ def _value(owner: object, access: Access, key: object, frame: FrameType) -> str 
         value = user.f_locals.get(access.name, MISSING) if user is not None else MISSING
         return None if value is MISSING else show(value)
     value = peek(owner, access, key)
+    if issubclass(type(value), functools.cached_property):
+        return "missing"  # it stands in the class until the object has a value of its own
     return None if value is MISSING else show(value)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_racecheck.detect import guards
 from pytest_racecheck.detect.calls import with_calls
-from pytest_racecheck.detect.clash import Clash
+from pytest_racecheck.detect.clash import Clash, only_looked
 from pytest_racecheck.detect.code import code_at
 from pytest_racecheck.detect.data_races import data_races
 from pytest_racecheck.detect.deadlock import LOCK_ORDER, SELF
@@ -184,6 +184,7 @@ def _add_clash(failure: Failure, clash: Clash, events: list[Event]) -> None:
     failure.clash = [_access(event) for event in accesses]
     failure.clash_on = " and ".join(resources)
     failure.details = [clash.sentence, *failure.details]
+    failure.advice += [clash.advice] if clash.advice else []
     if failure.kind == "race" and len(resources) == 1 and len(accesses) > 1:
         ordering = guards.ordering(accesses, order_of(events))
         advice = guards.advice(accesses, events)
@@ -279,11 +280,11 @@ def _access(event: Event) -> AccessReport:
         line=site.line if site else 0,
         column=site.column if site else 0,
         source=site.source if site else "",
-        operation=event.kind,
+        operation="read" if only_looked(event) else event.kind,
         holds=list(event.holds),
         stack=list(event.stack),
         before=event.before or None,
-        after=event.after,
+        after=None if only_looked(event) else event.after,
     )
 
 

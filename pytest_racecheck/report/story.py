@@ -139,7 +139,7 @@ class _Teller:
             entry.effects.pop()  # read and written in one go: the write says it all
         if step.operation not in ("block", "sleep") or step.switch is None:  # else the reason of the switch says it
             effect = self._effect(step)
-            if step.call == "" or effect not in entry.effects[-1:]:
+            if not (step.call or step.operation == "next" or _only_looks(step)) or effect not in entry.effects[-1:]:
                 entry.effects.append(effect)
 
     def _add_turn(self, told: list[Entry], thread: str, steps: list[Step]) -> list[Entry]:
@@ -151,6 +151,9 @@ class _Teller:
         reason = self.shortened(clean(last.switch))
         told[-1].turn = f"{reason} {self._arrow} {clean(last.to)}" if last.to in self._lanes else reason
         return told
+
+    def _verb(self, step: Step) -> str:
+        return "read" if _only_looks(step) else _WORDS.get(step.operation, step.operation)
 
     def _whereabouts(self, thread: str, steps: list[Step]) -> Entry:
         """The line at which a thread had to stop that did nothing else of interest."""
@@ -176,17 +179,25 @@ class _Teller:
             return clean(f"{method} {self._names.get(subject, subject)}")
         if method:
             return clean(f"{self._names.get(subject, subject)}.{method}()")
-        what = clean(f"{_WORDS.get(step.operation, step.operation)} {name}".strip())
+        what = clean(f"{self._verb(step)} {name}".strip())
+        if step.operation == "in" and name.count("[") == 1 and name.endswith("]"):
+            container, _, item = name[:-1].partition("[")
+            what = clean(f"{self._verb(step)} {item} in {container}")
         if step.resource == step.source and len(name) > _LONGEST_NAME:  # it stands above already
-            what = clean(_WORDS.get(step.operation, step.operation))
+            what = clean(self._verb(step))
         before, after = (
             None if each is None else _shortened(clean(each), self._dots) for each in (step.before, step.after)
         )
-        if before is None and after is None:
+        if (before is None and after is None) or step.operation == "next":
             return what
-        if after is None:
+        if after is None or _only_looks(step):
             return f"{what}: {before}"
         return f"{what}: {after if before is None else f'{before} {self._arrow} {after}'}"
+
+
+def _only_looks(step: Step) -> bool:
+    """Whether what could have changed a value left it as it was."""
+    return step.operation == "update" and step.before == step.after == "missing"
 
 
 def _is_rest_of(step: Step, before: Step) -> bool:

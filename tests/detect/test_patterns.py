@@ -381,7 +381,7 @@ def test_no_advice_where_nothing_is_certain(program: Program) -> None:
 NAMES = {
     "account": "",
     "barrier_misuse": "order violation",
-    "bluetooth_driver": "",
+    "bluetooth_driver": "check-then-act",
     "check_then_act_capacity": "check-then-act",
     "check_then_act_deque": "check-then-act",
     "check_then_act_full_queue": "check-then-act",

@@ -220,7 +220,7 @@ def test_items_are_shown_or_missing() -> None:
     assert show_item({"a": 1}, "b") == "missing"
     assert show_item([1], 0) == "1"
     assert show_item([1], 5) == "missing"
-    assert show_item({1}, 1) is None
+    assert [show_item({1}, each) for each in (1, 2)] == ["there", "missing"]
     assert show_item({}, []) is None
 
 
