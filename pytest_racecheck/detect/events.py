@@ -75,8 +75,8 @@ class Event:
 class Turn:
     """The baton went from one thread to another before event ``before`` of the run.
 
-    ``preempted``: the thread could have gone on. ``reason``: why it did not, in plain words; ``{}`` in it stands for
-    ``subject``, the name of what it waits for.
+    ``preempted``: the thread could have gone on; ``forced``: it had gone on or looked for so long that it gave way.
+    ``reason``: why it did not, in plain words; ``{}`` in it stands for ``subject``, the name of what it waits for.
     """
 
     before: int
@@ -86,6 +86,7 @@ class Turn:
     reason: str = ""
     site: Site | None = None
     subject: str = ""
+    forced: bool = False
 
     @property
     def why(self) -> str:

@@ -48,6 +48,11 @@ def in_order(first: Event, use: Event) -> bool:
     return common is not None and code.follows(common[0].file, common[0].line, common[1].line)
 
 
+def in_another_turn(first: Event, again: Event) -> bool:
+    """Whether ``again`` is the same expression as ``first``, reached the same way: in another turn of a loop."""
+    return first.site is not None and first.site == again.site and first.stack == again.stack
+
+
 def common_function(first: Event, use: Event) -> tuple[Frame, Frame] | None:
     """The innermost function that both were in, as it stood at the one and at the other."""
     found = None

@@ -45,6 +45,11 @@ class _Around:
     between: list[Event]
     after: list[Event]
 
+    @property
+    def unlikely(self) -> int:
+        """0 for a switch that was chosen, 1 for one that came by itself."""
+        return 0 if self.turn.preempted and not self.turn.forced else 1
+
 
 def find_clash(trace: Trace) -> Clash | None:
     """The clash that most likely made the run fail; None when nothing is known to clash."""
@@ -132,19 +137,20 @@ def _from(first: Event, around: _Around) -> Iterator[Clash]:
     reads = [e for e in reads if e.conflicts(use)]
     if first.item is not None or not links.is_check(first, use):  # else any change of the whole counts
         writes = [e for e in writes if e.conflicts(use)]
-    rank = (0 if around.turn.preempted else 1, use.n - first.n)
+    rank = (around.unlikely, use.n - first.n)
     if (first.kind == "read" or only_looked(first)) and writes:
         # What it read on the way to its write tells whether it saw what the others had written.
-        fresh = (use.kind == "update" and first.kind == "read") or any(
-            e.reads for e in takewhile(lambda e: e is not use, after)
-        )
+        until = [*takewhile(lambda e: e is not use, after), use]
+        fresh = (use.kind == "update" and first.kind == "read") or any(e.reads for e in until[:-1])
         name, text = _stale(first, writes[-1], use, fresh=fresh)
-        yield Clash([first, writes[-1], use], text, name, (rank[0], 0 if name else 1, rank[1]))
+        again = any(e.kind == "read" and links.in_another_turn(first, e) for e in until)
+        name, order = ("", 4) if again else (name, 0 if name else 1)  # who looks again goes by that
+        yield Clash([first, writes[-1], use], text, name, (rank[0], order, rank[1]))
     elif first.kind == "write" and (writes if use.kind == "read" else reads):
         other = writes[-1] if use.kind == "read" else reads[-1]
         then = "read it" if use.kind == "read" else "wrote it"
         text = f"{first.thread} wrote it at {place(first)} and {then} at {place(use)}; between them {did(other)}."
-        yield Clash([first, other, use], text, "", (rank[0], 2, rank[1]))
+        yield Clash([first, other, use], text, "", (rank[0], 4 if links.in_another_turn(first, use) else 2, rank[1]))
 
 
 def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str, str]:
@@ -191,7 +197,7 @@ def _checked_elsewhere(around: _Around, first: Event, writes: list[Event]) -> It
         f"{first.thread} {did_to(act)} because of the check of {first.resource} at {place(first)}; between the two, "
         f"{writes[-1].thread} {did_to(writes[-1])}."
     )
-    rank = (0 if around.turn.preempted else 1, 1, act.n - first.n)
+    rank = (around.unlikely, 1, act.n - first.n)
     yield Clash([first, writes[-1], act], text, CHECK_THEN_ACT, rank)
 
 
@@ -216,7 +222,7 @@ def _between_two(around: _Around, first: Event, last: Event) -> Iterator[Clash]:
         pair = sorted({e.n: e for e in (one[-1], two[-1])}.values(), key=_number)
         meanwhile = " and ".join(map(did_to, pair))
         text = f"{first.thread} {did_to(first)}, then {did_to(last)}; between the two, {thread} {meanwhile}."
-        rank = (0 if around.turn.preempted else 1, 0 if name else 3, last.n - first.n)
+        rank = (around.unlikely, 0 if name else 3, last.n - first.n)
         yield Clash([first, *pair, last], text, name, rank)
 
 

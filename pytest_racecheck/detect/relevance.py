@@ -18,6 +18,10 @@ NOISE: Final = 2
 #: So many accesses that stand close to a clash are told with it.
 _MOST_CLOSE: Final = 6
 
+#: So many operations are told of the time before a clash, and after it; of more, those that are next to it.
+_MOST_AROUND: Final = 12
+_NEXT_TO: Final = 2
+
 _NEVER_MORE: Final = frozenset(("start", "join", "begin", "end", "block"))
 
 
@@ -54,7 +58,19 @@ def race_levels(trace: Trace, found: Clash | None) -> list[int]:
             return STORY if event.n in close or (_is_on(event, clash) and not over) else BESIDE
         return STORY if event.resource in locks and event.thread in actors else BESIDE
 
-    return [level(event) for event in trace.events]
+    return _near(clash, [level(event) for event in trace.events], context)
+
+
+def _near(clash: list[Event], levels: list[int], context: set[int]) -> list[int]:
+    """The same levels, but if much is told of the time before a clash, or after it, only what is next to it."""
+    told = [n for n, level in enumerate(levels) if clash and level == STORY and n not in context]
+    before = [n for n in told if n < clash[0].n]
+    after = [n for n in told if n > clash[-1].n]
+    far = before[:-_NEXT_TO] if len(before) > _MOST_AROUND else []
+    far += after[_NEXT_TO:] if len(after) > _MOST_AROUND else []
+    for number in far:
+        levels[number] = BESIDE
+    return levels
 
 
 def _context(trace: Trace, found: Clash) -> set[int]:

@@ -213,6 +213,11 @@ class Conclusion:
         notes += [f"no proof: only interleaving 0 writes {each}, which outlives it" for each in search.survivors]
         if search.uncontrolled:
             notes.append("only partly controlled: threads waited for " + ", ".join(sorted(search.uncontrolled)))
+        if self.run.kind == "failed" and self.run.recording is None and self.stress_notes is None:
+            notes.append(
+                f"the failing interleaving is too long to be recorded in {self.settings.timeout:g} s "
+                "(--racecheck-timeout), so its steps are not told"
+            )
         following = self.following
         if following is not None and (following.left is not None or following.unused):
             path, kind, file, function, source, _ = following.left or next(iter(following.unused))

@@ -228,6 +228,7 @@ class Confirmation:
                 tuple(tracking.choices),
                 tuple(tracking.switches),
                 fails=again.same_failure(failed),
+                forced=len(tracking.forced.intersection(each[:2] for each in again.schedule)),
             )
 
         first = attempt(failed.schedule)

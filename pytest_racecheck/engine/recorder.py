@@ -19,6 +19,7 @@ from pytest_racecheck.engine.places import current_site, is_users, site_at
 from pytest_racecheck.engine.thread import ControlledThread
 from pytest_racecheck.instrument.variables import Closure
 from pytest_racecheck.primitives import channels, files
+from pytest_racecheck.strategy.replay import Replay
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -215,8 +216,13 @@ class Recording:
         resource: Any = source.resource
         if source.kind in _MEMORY and hasattr(resource, "site"):
             site = resource.site
-        reason, subject = ("preempted", "") if can_go_on else self._reason(source, frame)
-        self.turns.append(Turn(len(self.events), source.label, target.label, can_go_on, reason, site, subject))
+        strategy = source.scheduler.strategy
+        forced = isinstance(strategy, Replay) and (source.path, source.ops) in strategy.forced
+        by_itself = ("gives way" if forced else "preempted", "")
+        reason, subject = by_itself if can_go_on else self._reason(source, frame)
+        turn = Turn(len(self.events), source.label, target.label, can_go_on, reason, site, subject)
+        turn.forced = can_go_on and forced
+        self.turns.append(turn)
 
     def _reason(self, source: ControlledThread, frame: FrameType) -> tuple[str, str]:
         """Why it does not go on, and the name that ``{}`` in it stands for."""

@@ -163,6 +163,7 @@ def _add_story(failure: Failure, recording: Recording, thrown_text: str, finding
     if clash is not None:
         _add_clash(failure, clash, events)
     failure.preemptions = [_preemption(turn) for turn in recording.turns if turn.preempted]
+    failure.gave_way = sum(turn.forced for turn in recording.turns)
     failure.steps = _steps(told, recording.turns, levels)
     failure.data_races = [_data_race(first, second) for first, second in data_races(events)]
 

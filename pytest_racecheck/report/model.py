@@ -162,6 +162,7 @@ class Failure:
     For a hang: ``processes`` that the test had started, ``folded`` threads that have no part in it by name, and
     ``stacks_by``: where the stacks are from, and why they are from nowhere better.
     ``replay_options``: of the command that replays ``token``, besides the test and the token.
+    ``gave_way``: how many of the preemptions come by themselves, where threads go on or look for long.
     """
 
     kind: Verdict
@@ -187,6 +188,7 @@ class Failure:
     folded: list[str] = field(default_factory=list)
     stacks_by: str = ""
     replay_options: list[str] = field(default_factory=list)
+    gave_way: int = 0
 
     @property
     def is_explained(self) -> bool:

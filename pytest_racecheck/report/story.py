@@ -261,6 +261,9 @@ def _fold_loops(told: list[Entry], dots: str) -> list[Entry]:
             at += 1
             continue
         kept += told[at : at + size]
+        end = at + size * times
+        if [key[:-1] for key in keys[end : end + size]] == [key[:-1] for key in keys[at : at + size]]:
+            times += 1  # in its last turn, another thread went on
         at += size * (times - 1)
         lines = f"{size} lines" if size > 1 else "line"
         told[at].folded = f"{dots} {times - 2} times more the same {lines}"
@@ -301,7 +304,7 @@ def _loop_at(keys: Sequence[object], at: int) -> tuple[int, int]:
     return 1, 1
 
 
-def _key(entry: Entry) -> object:
+def _key(entry: Entry) -> tuple[object, ...]:
     return entry.thread, entry.place, [effect.partition(":")[0] for effect in entry.effects], entry.turn
 
 

@@ -96,11 +96,11 @@ class _Section:
         else:
             return self.layout.paragraph(f"{failure.kind}: {first_line(failure.message)}", "title")
         # In a livelock, a thread that spins gives way again and again, which says nothing of how it came about.
-        if failure.finding is not None or self._met_by_chance(failure) or failure.cause == LIVELOCK:
+        # Of a run that could not be recorded, nobody knows.
+        told = failure.steps or failure.preemptions
+        if failure.finding is not None or self._met_by_chance(failure) or failure.cause == LIVELOCK or not told:
             return self.layout.paragraph(what, "title")
-        enough = _enough(
-            failure.kind, len(failure.preemptions), self.result.first_failure == 0 and self.result.strategy != "replay"
-        )
+        enough = _enough(self.result, failure)
         if cells(f"{what}; {enough}") <= self.layout.width:
             return [line(f"{what}; {enough}", "title")]
         return self.layout.paragraph(f"{what};", "title") + self.layout.paragraph(f"  {enough}", "title")
@@ -274,9 +274,13 @@ def _what_failed(failure: Failure) -> str:
     return f"{message}{where}"
 
 
-def _enough(kind: str, preemptions: int, is_serial: bool) -> str:
-    if is_serial:
-        return f"needs no preemption{', only this order' if kind == 'race' else ' and no other order'}"
+def _enough(result: TestResult, failure: Failure) -> str:
+    replayed = result.strategy == "replay"
+    if result.first_failure == 0 and not replayed:
+        return f"needs no preemption{', only this order' if failure.kind == 'race' else ' and no other order'}"
+    preemptions = len(failure.preemptions) - failure.gave_way
+    if preemptions == 0 and failure.gave_way:
+        return "no preemption is needed, threads that go on and on give way"
     if preemptions == 0:
-        return "no preemption is needed, only another order"
+        return f"no preemption is needed{'' if replayed else ', only another order'}"
     return "1 preemption is enough" if preemptions == 1 else f"{preemptions} preemptions are enough"

@@ -30,7 +30,7 @@ D = TypeVar("D")
 class Candidate(Generic[D]):
     """A schedule that was run: whether it failed in the same way, what it costs, and the choices that the run passed.
 
-    ``switches`` are all that the run had.
+    ``switches`` are all that the run had, ``forced`` is how many of its deviations come by themselves.
     """
 
     schedule: tuple[D, ...]
@@ -38,11 +38,12 @@ class Candidate(Generic[D]):
     choices: tuple[Choice, ...] = ()
     switches: tuple[D, ...] = ()
     fails: bool = True
+    forced: int = 0
 
     @property
     def cost(self) -> tuple[int, int]:
         """Fewer preemptions first, then fewer switches."""
-        return self.preemptions, len(self.schedule)
+        return self.preemptions - self.forced, len(self.schedule) - self.forced
 
 
 class Attempts(Generic[D]):

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 class Replay:
-    """Deviates from the serial schedule exactly where a schedule of this process says so; it counts operations."""
+    """Deviates from the serial schedule exactly where a schedule of this process says so; it counts operations.
+
+    ``forced``: the operations, each with its thread, at which a thread gave way, whatever the schedule says.
+    """
 
     observer = None
     exhaustive = None
 
     def __init__(self, schedule: Schedule) -> None:
         self._deviations: dict[object, str] = {(path, ops): target for path, ops, target in schedule}
+        self.forced: set[tuple[str, int]] = set()
 
     def key(self, thread: ControlledThread) -> object:
         """What the schedule calls the operation that ``thread`` is at."""
@@ -47,7 +51,8 @@ class Replay:
         return self.key(thread) not in self._deviations
 
     def gave_way(self, thread: ControlledThread) -> None:
-        """Nothing to change."""
+        """Takes note of it."""
+        self.forced.add((thread.path, thread.ops))
 
     def end(self, points: int) -> None:
         """Nothing to learn."""
@@ -123,6 +128,11 @@ class TokenReplay(Replay):
         mark = self._recording.mark(thread)
         self.unused.pop(mark, None)
         return mark
+
+    def gave_way(self, thread: ControlledThread) -> None:
+        """As it did in the run that the token is of, which names that switch as well."""
+        super().gave_way(thread)
+        self.key(thread)
 
     def missing(self, thread: ControlledThread) -> None:
         """Remembers the first."""

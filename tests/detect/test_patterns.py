@@ -131,6 +131,18 @@ def test_a_check_of_another_variable_is_none(program: Program) -> None:
     assert found.name == ""
 
 
+@source("def f(self):\n    while True:\n        if self.x:\n            self.x = 0\n")
+@pytest.mark.parametrize(("looks_again", "name"), [(False, "check-then-act"), (True, "")])
+def test_who_looks_again_in_the_next_turn_of_a_loop_goes_by_that(
+    program: Program, looks_again: bool, name: str
+) -> None:
+    look = program.at("if", "self.x", "T1", "read", before="1")
+    theirs = program.at("= 0", "self.x", "T2", "write", before="1", after="2")
+    again = [replace(look, before="2")] if looks_again else []
+    act = program.at("= 0", "self.x", "T1", "write", before="2", after="0")
+    assert clash(look, theirs, *again, act).name == name
+
+
 @source("def f(self, k):\n    if len(self.x) < 2:\n        self.x[k] = 1\n")
 def test_a_check_of_the_whole_is_one_of_every_item(program: Program) -> None:
     def put(thread: str, item: str) -> Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import sqlite3
@@ -18,13 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_racecheck.engine.confirmation import Confirmation
 from pytest_racecheck.engine.peek import MISSING, peek, show, show_item
 from pytest_racecheck.engine.recorder import duration
 from pytest_racecheck.pytesting.threads import run_together
+from pytest_racecheck.report.text import render_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_racecheck.engine.run import Run
     from pytest_racecheck.report.model import Failure, Step
     from tests.conftest import Engine
 
@@ -424,3 +428,22 @@ def test_a_path_of_the_users_own_kind_is_not_asked_for_its_name(engine: Engine, 
     failure = engine.explore(body).failure
     assert failure.kind == "race"
     assert {step.resource for step in failure.steps if step.operation == "file"} >= {"access", "open for writing"}
+
+
+def test_a_failure_that_takes_too_long_to_be_recorded_is_told_without_its_steps(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_long(_self: Confirmation, _chosen: object, failed: Run) -> Run:
+        return dataclasses.replace(failed, kind="hang")
+
+    def body() -> None:
+        seen: list[int] = []
+        engine.together(lambda: seen.append(1), lambda: seen.append(2))
+        assert seen == [1, 2]
+
+    monkeypatch.setattr(Confirmation, "recorded", too_long)
+    explored = engine.explore(body)
+    assert explored.verdict == "race"
+    assert explored.failure.steps == []
+    assert any("too long to be recorded in 5 s" in note for note in explored.result.notes)
+    assert "preemption" not in render_title(explored.result, 120)

@@ -362,10 +362,32 @@ def test_notes_are_shown() -> None:
     ],
 )
 def test_first_line_says_how_many_preemptions(number: int, words: str) -> None:
-    failure = dataclasses.replace(RACE, preemptions=RACE.preemptions * number)
+    failure = dataclasses.replace(DETAILED_RACE, preemptions=RACE.preemptions * number)
     first = render_failure(result(failure), WIDE).splitlines()[0]
     assert first == f"race: balance went below zero; {words}"
     assert render_title(result(failure), WIDE) == first
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(3, "no preemption is needed, threads that go on and on give way"), (4, "1 preemption is enough")],
+)
+def test_threads_that_give_way_are_not_preempted(number: int, words: str) -> None:
+    failure = dataclasses.replace(DETAILED_RACE, preemptions=RACE.preemptions * number, gave_way=3)
+    assert render_failure(result(failure), WIDE).splitlines()[0] == f"race: balance went below zero; {words}"
+
+
+@pytest.mark.parametrize("failure", [DETAILED_RACE, DEADLOCK])
+def test_a_replay_knows_of_no_other_order(failure: Failure) -> None:
+    replayed = dataclasses.replace(
+        result(dataclasses.replace(failure, preemptions=[])), strategy="replay", first_failure=0
+    )
+    assert render_failure(replayed, WIDE).splitlines()[0].endswith("; no preemption is needed")
+
+
+def test_of_a_run_that_was_not_recorded_nothing_is_said() -> None:
+    unknown = dataclasses.replace(RACE, preemptions=[], steps=[])
+    assert render_failure(result(unknown), WIDE).splitlines()[0] == "race: balance went below zero"
 
 
 @pytest.mark.parametrize(

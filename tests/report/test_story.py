@@ -59,6 +59,15 @@ def test_where_a_thread_was_is_shown_even_if_it_did_nothing_else() -> None:
     assert (entry.code, entry.effects) == ("line 1", ["start T2"])
 
 
+def test_a_loop_that_another_thread_comes_after_is_folded_to_its_end() -> None:
+    turns = [step("T1", 1, n=n, before=str(n)) for n in range(0, 40, 2)]
+    hidden = [step("T1", 2, n=n, level=1) for n in range(1, 40, 2)]
+    steps = sorted([*turns, *hidden], key=lambda each: each.n)[:-1]
+    steps[-1].switch, steps[-1].to = "gives way", "T2"
+    first, last, *_ = told(*steps, step("T2", 3, n=40))
+    assert (first.turn, last.folded, last.turn) == ("", "... 18 times more the same line", "gives way -> T2")
+
+
 def test_what_lies_between_is_folded_by_lines() -> None:
     hidden = [step("T1", number, level=1) for number in (2, 2, 3, 9)]
     first, last = told(step("T1", 1), *hidden, step("T1", 9))

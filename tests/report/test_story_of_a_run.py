@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_racecheck.report.text import render_failure
+from pytest_racecheck.report.text import render_failure, render_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -271,3 +272,61 @@ def test_a_cached_property_that_is_worked_out_twice(engine: Engine) -> None:
     assert why.startswith("double initialisation on model.weights")
     assert lanes.count("read weights: missing") == 2
     assert "update weights: missing → <object>" in lanes
+
+
+class Meter:
+    def __init__(self) -> None:
+        self.value = self.whole = 0
+
+    def count_for_a_while(self) -> int:
+        turns = 0
+        end = time.monotonic() + 0.01
+        while time.monotonic() < end:
+            self.value += 1
+            turns += 1
+        return turns
+
+
+def test_loops_that_a_clock_ends_are_told_from_where_it_matters(engine: Engine) -> None:
+    """Threads give way in them now and then, which is no preemption, and what came long before is not told."""
+
+    def body() -> None:
+        meter = Meter()
+        turns: list[int] = []
+        engine.together(*[lambda: turns.append(meter.count_for_a_while())] * 2)
+        assert meter.value == sum(turns)
+
+    explored = engine.explore(body, interleavings=100)
+    assert "; 1 preemption is enough" in render_title(explored.result, 200)
+    assert explored.failure.gave_way > 0
+    assert len(explored.failure.preemptions) == explored.failure.gave_way + 1
+    lanes = render_failure(explored.result, 120).partition("why: ")[0]
+    assert lanes.count("↳ preempted") == 1
+    assert "gives way → T" in lanes
+    assert len(lanes.splitlines()) < 25
+
+
+def test_a_look_in_the_next_turn_of_a_loop_is_no_act(engine: Engine) -> None:
+    """What goes wrong is between two writes, which the one who looks and looks gets to see."""
+
+    def body() -> None:
+        meter = Meter()
+        seen: list[tuple[int, int]] = []
+
+        def write() -> None:
+            for _ in range(3):
+                meter.value += 1
+                meter.whole += 1
+
+        def look() -> None:
+            for _ in range(3):
+                if meter.value != meter.whole:
+                    seen.append((meter.value, meter.whole))  # noqa: PERF401 - as people write it
+
+        engine.together(write, look)
+        assert not seen
+
+    failure = engine.explore(body, interleavings=200).failure
+    assert failure.cause == ""
+    assert failure.clash_on == "meter.value and meter.whole"
+    assert [access.operation for access in failure.clash][::3] == ["write", "write"]

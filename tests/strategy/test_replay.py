@@ -144,3 +144,13 @@ def test_places_that_were_never_reached_are_unused() -> None:
     play(replay, 5, 3)
     assert replay.left is None
     assert list(replay.unused) == [mark("0.1", 7)]
+
+
+def test_what_comes_by_itself_is_no_track_to_leave() -> None:
+    """A token names all switches of its run, also those that no schedule decides."""
+    replay = token_replay(("0.1", 2, "0"))
+    _, thread = make_threads(2)
+    thread.ops = 2
+    replay.gave_way(thread)
+    assert replay.forced == {("0.1", 2)}
+    assert replay.unused == {}
