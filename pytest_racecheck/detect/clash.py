@@ -20,6 +20,10 @@ ORDER_VIOLATION: Final = "order violation"
 NOTHING_YET: Final = frozenset((None, "None", "missing"))
 
 
+#: How the texts of containers begin that can be changed.
+_CONTAINERS: Final = ("[", "{", "set(", "deque(", "defaultdict(", "OrderedDict(", "Counter(")
+
+
 @dataclass(slots=True)
 class Clash:
     """The accesses that clash, in the order in which they happened; ``name`` of the pattern, "" if none fits.
@@ -38,8 +42,11 @@ class Clash:
 
 def changes(event: Event) -> bool:
     """Whether it may have left another value than there was."""
-    # Of other objects than plain values only the type is known.
-    return event.before is None or event.before.startswith("<") or event.before != event.after
+    # Of other objects than plain values only the type is known; and another container is another one, even if it looks
+    # the same.
+    if event.before is None or event.before.startswith("<") or event.before != event.after:
+        return True
+    return event.kind == "write" and event.item is None and event.before.startswith(_CONTAINERS)
 
 
 def only_looked(event: Event) -> bool:

@@ -143,6 +143,16 @@ def test_who_looks_again_in_the_next_turn_of_a_loop_goes_by_that(
     assert clash(look, theirs, *again, act).name == name
 
 
+@source("def f(self):\n    if len(self.x) < 1:\n        self.x.append(1)\n\ndef g(self):\n    self.x = []\n")
+def test_a_container_that_only_looks_the_same_is_another_one(program: Program) -> None:
+    found = clash(
+        program.at("len", "self.x", "T1", "read", before="[]"),
+        program.at("= []", "self.x", "T2", "write", before="[]", after="[]"),
+        program.at("append", "self.x", "T1", "read", before="[]"),
+    )
+    assert found.name == "check-then-act"
+
+
 @source("def f(self, k):\n    if len(self.x) < 2:\n        self.x[k] = 1\n")
 def test_a_check_of_the_whole_is_one_of_every_item(program: Program) -> None:
     def put(thread: str, item: str) -> Event:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_racecheck.engine import real
-from pytest_racecheck.engine.names import Names
+from pytest_racecheck.engine.names import LOOKS, Names
 from pytest_racecheck.report.files import short_files
 from pytest_racecheck.report.text import render_failure
 
@@ -105,8 +105,8 @@ def test_names_do_not_depend_on_how_long_a_run_takes(engine: Engine, monkeypatch
     class Shared:
         count = 0
 
-    def slow(self: Names) -> None:
-        begin(self)
+    def slow(self: Names, looks: int = LOOKS) -> None:
+        begin(self, looks)
         real.sleep(0.5)
 
     begin = Names.__init__
