@@ -67,6 +67,21 @@ def decides(file: str, first: Spot, second: Spot) -> bool:
     )
 
 
+def chooses(file: str, first: Spot, second: Spot) -> bool:
+    """Whether what is read at ``first`` stands before an ``or`` or ``and`` in what is done at ``second``."""
+    source = _source(file)
+    start, end = source.statement(*first), source.statement(*second)
+    if start is None or end is None:
+        return False
+    names: set[str] = set() if start is end else set().union(*(names for _, names in _on_the_way(source, start, end)))
+    operators = (node for node in ast.walk(end) if isinstance(node, ast.BoolOp))
+    return any(
+        _covers(value, *first) if start is end else names & _used(value)
+        for operator in operators
+        for value in operator.values[:-1]
+    )
+
+
 def is_increment(file: str, spot: Spot) -> bool:
     """Whether the statement is of the kind of ``x += 1``, or ``x = y + 1``."""
     statement = _source(file).statement(*spot)

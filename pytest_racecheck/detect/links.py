@@ -33,6 +33,12 @@ def goes_into(first: Event, use: Event) -> bool:
     return common is not None and code.flows(common[0].file, spot(first, common[0]), spot(use, common[1]))
 
 
+def chooses(first: Event, use: Event) -> bool:
+    """Whether what ``first`` read is the first choice for what ``use`` wrote, and something else the second one."""
+    common = common_function(first, use)
+    return common is not None and code.chooses(common[0].file, spot(first, common[0]), spot(use, common[1]))
+
+
 def spot(event: Event, frame: Frame | None = None) -> code.Spot:
     """Where in the function of ``frame``, its own unless given, an event happened; to the column if that is known."""
     site = event.site

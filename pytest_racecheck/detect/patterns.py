@@ -151,20 +151,25 @@ def _from(first: Event, around: _Around) -> Iterator[Clash]:
         then = "read it" if use.kind == "read" else "wrote it"
         text = f"{first.thread} wrote it at {place(first)} and {then} at {place(use)}; between them {did(other)}."
         yield Clash([first, other, use], text, "", (rank[0], 4 if links.in_another_turn(first, use) else 2, rank[1]))
+    elif first.kind == "update" and (theirs := [e for e in around.between if e.conflicts(first) and e.conflicts(use)]):
+        then = "read" if use.kind == "read" else "changed"
+        mine = f"{first.thread} changed it at {place(first)} and {then} it at {place(use)}"
+        yield Clash([first, theirs[-1], use], f"{mine}; between them {did(theirs[-1])}.", "", (rank[0], 5, rank[1]))
 
 
 def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str, str]:
     """Name and sentence for what a thread did with a value that others changed after it had read it."""
-    checked = links.is_check(first, use)
+    checked = links.is_check(first, use) or links.chooses(first, use)
+    goes_in = first.kind == "read" and not checked and links.goes_into(first, use)
     # An increment of what is not there begins at a default, in a Counter say: it makes nothing.
     nothing_yet = first.before in NOTHING_YET and not code.is_increment(use.line[0], links.spot(use))
     mine = first.thread
     if use.writes and not fresh:
         is_its_like = other.line == use.line or first.kind == "update"
-        if nothing_yet and is_its_like and (checked or links.in_order(first, use)):
+        if nothing_yet and is_its_like and not goes_in and (checked or links.in_order(first, use)):
             text = f"{mine} found nothing at {place(first)}; before it wrote at {place(use)}, {did(other)}, too."
             return DOUBLE_INITIALISATION, text
-        if not checked and not nothing_yet and first.before not in _FLAGS and links.goes_into(first, use):
+        if goes_in and first.before not in _FLAGS:
             lost = f"between the two, {did(other)}, which is lost."
             return LOST_UPDATE, f"{mine} read it at {place(first)} and wrote it at {place(use)}; {lost}"
     act = "write" if use.writes else "use"

@@ -49,13 +49,13 @@ def race_levels(trace: Trace, found: Clash | None) -> list[int]:
             return NOISE  # inside of what the library makes of it
         if event.memory and event.identity not in shared:
             return NOISE
-        if not clash:
+        if not clash or event.n in close:
             return STORY
         if event.thread not in threads:
             return BESIDE
         if event.memory:
             over = event.n > last.get(event.thread, event.n) and not event.writes and event.thread != trace.thrower
-            return STORY if event.n in close or (_is_on(event, clash) and not over) else BESIDE
+            return STORY if _is_on(event, clash) and not over else BESIDE
         return STORY if event.resource in locks and event.thread in actors else BESIDE
 
     return _near(clash, [level(event) for event in trace.events], context)
@@ -97,7 +97,23 @@ def _close_to(clash: list[Event], trace: Trace, threads: set[str], shared: set[i
     rest = [n for n in found if n > clash[-1].n and found[n].thread in actors and found[n].identity in touched]
     among.update(rest[:_MOST_CLOSE])
     others = {n for n in among | at if not _is_on(found[n], clash)}
-    return others if len(others) <= _MOST_CLOSE else others & at if len(others & at) <= _MOST_CLOSE else set()
+    told = others if len(others) <= _MOST_CLOSE else others & at if len(others & at) <= _MOST_CLOSE else set()
+    return told | _meetings(clash, trace, actors)
+
+
+def _meetings(clash: list[Event], trace: Trace, actors: set[str]) -> set[int]:
+    """Operations between accesses that clash by which threads wait for each other, if they are few."""
+    together = _touched_by_many(trace.events)
+    between = trace.events[clash[0].n : clash[-1].n] if clash else []
+    found = {
+        event.n
+        for event in between
+        if event.thread in actors
+        and event.identity in together
+        and not (event.memory or event.kind in _NEVER_MORE)
+        and event.resource
+    }
+    return found if len(found) <= _MOST_CLOSE else set()
 
 
 def deadlock_levels(trace: Trace, stuck: Iterable[str], clash: list[Event], *, missing: bool = False) -> list[int]:

@@ -153,6 +153,29 @@ def test_a_container_that_only_looks_the_same_is_another_one(program: Program) -
     assert found.name == "check-then-act"
 
 
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        ("def f(self, v):\n    self.x = Node(v, self.x)\n", "lost update"),
+        ("def f(self, v):\n    head = self.x\n    self.x = Node(v, head)\n", "lost update"),
+        ("def f(self, v):\n    self.x = self.x or make(v)\n", "double initialisation"),
+        ("def f(self, v):\n    made = self.x\n    self.x = made or make(v)\n", "double initialisation"),
+        ("def f(self, v):\n    log(self.x)\n    self.x = Node(v)\n", "double initialisation"),
+    ],
+    indirect=["program"],
+)
+def test_nothing_that_goes_into_what_is_written_is_lost_as_well(program: Program, name: str) -> None:
+    lines = Path(program.file).read_text(encoding="utf-8").splitlines()
+    reads = lines[1].partition("= ")[2] if lines[1].strip().startswith("self.x =") else lines[1]
+    first = program.at(reads, "self.x", "T1", "read", before="None")
+    if len(lines) == 2:
+        column = lines[1].rindex("self.x")
+        first = replace(first, site=first.site._replace(column=column, end_column=column + 6))  # type: ignore[union-attr]
+    theirs = program.at("self.x =", "self.x", "T2", "write", before="None", after="<Node>")
+    mine = replace(theirs, thread="T1", before="<Node>")
+    assert clash(first, theirs, mine).name == name
+
+
 @source("def f(self, k):\n    if len(self.x) < 2:\n        self.x[k] = 1\n")
 def test_a_check_of_the_whole_is_one_of_every_item(program: Program) -> None:
     def put(thread: str, item: str) -> Event:

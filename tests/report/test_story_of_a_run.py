@@ -330,3 +330,26 @@ def test_a_look_in_the_next_turn_of_a_loop_is_no_act(engine: Engine) -> None:
     assert failure.cause == ""
     assert failure.clash_on == "meter.value and meter.whole"
     assert [access.operation for access in failure.clash][::3] == ["write", "write"]
+
+
+class Connections:
+    def __init__(self) -> None:
+        self.left = threading.Semaphore(1)
+        self.free = [1]
+
+    def use(self) -> None:
+        self.left.acquire()
+        connection = self.free.pop()
+        self.left.release()
+        self.free.append(connection)
+
+
+def test_by_what_threads_let_each_other_in_is_told(engine: Engine) -> None:
+    def body() -> None:
+        connections = Connections()
+        engine.together(connections.use, connections.use)
+
+    lanes, why = lanes_of(engine, body)
+    told = ["pop free: [1] → []", "release left", "acquire left", "pop free: [] → []", "IndexError", "append free"]
+    assert sorted(told, key=lanes.index) == told
+    assert why.startswith("accesses on connections.free clash")
