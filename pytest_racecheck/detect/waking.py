@@ -46,8 +46,14 @@ def find_lost_wake_up(trace: Trace, waiting: list[str]) -> Clash | None:
         writes = [e for e in trace.events[look.n :] if e.writes and e.conflicts(look) and changes(e)]
         early = next((write for write in writes if write.n < waits.n), None)
         if early is not None:
-            text = f"{because}; before it waited, {did(early)}, and no one is left to notify it of that."
-            return Clash([look, early], text, LOST_WAKE_UP)
+            since = trace.events[early.n : waits.n]
+            told = next((e for e in since if e.thread == early.thread and _is_unheard(e, waits)), None)
+            rest = (
+                f", and no one is left to notify {thread} of that."
+                if told is None
+                else f" and notified at {place(told)}, when nobody waited yet."
+            )
+            return Clash([look, early], f"{because}; before it waited, {did(early)}{rest}", LOST_WAKE_UP)
         last = list({write.thread: write for write in writes}.values())[:_CHANGERS]
         # Else all is as it was, and there was nothing to tell.
         if late is None and writes and writes[-1].after != look.before:
@@ -69,6 +75,10 @@ def _unheard(waits: Event, trace: Trace) -> Clash | None:
             where = f"{event.thread} notified at {at(event.line[0], line)}, when nobody waited"
             return Clash([event, waits], f"{where}; {waits.thread} came to wait only afterwards.", LOST_WAKE_UP)
     return None
+
+
+def _is_unheard(event: Event, waits: Event) -> bool:
+    return event.kind == "notify" and event.resource == waits.subject and event.after == _NOBODY
 
 
 def _look_before(waits: Event, mine: list[Event], trace: Trace) -> Event | None:

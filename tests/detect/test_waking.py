@@ -64,6 +64,8 @@ def test_a_notification_before_the_wait_is_told_of_as_such(engine: Engine) -> No
     assert failure.cause == "lost wake-up"
     told = [(step.thread, step.resource, step.after) for step in failure.steps if step.operation == "notify"]
     assert told == [("T2", "box.changed", "nobody waits")]
+    assert "T2 changed it at" in failure.details[0]
+    assert failure.details[0].endswith(", when nobody waited yet.")
     assert "notify changed: nobody waits" in render_failure(found.result, 120)
     assert [advice.partition(" from ")[0] for advice in failure.advice] == ["Hold box.changed"]
 
