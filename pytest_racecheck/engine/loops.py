@@ -168,7 +168,30 @@ def _is_told_at(loop: ast.While | ast.For | ast.AsyncFor, spot: Spot) -> bool:
     read = {each.id for test in tests for each in ast.walk(test) if _is_read(each)}  # type: ignore[attr-defined]
     within = {node for test in tests for node in ast.walk(test)}
     assigned = {node.id for node in own if isinstance(node, ast.Name) and node not in within and not _is_read(node)}
-    return read.isdisjoint(assigned)
+    return read.isdisjoint(assigned) and not _may_run_out_of_work(own, ways_out)
+
+
+def _may_run_out_of_work(own: list[ast.AST], ways_out: list[ast.If]) -> bool:
+    """Whether it depends on something that a loop changes what it does in a turn."""
+    choices = [each.test for each in own if isinstance(each, (ast.If, ast.IfExp, ast.While)) and each not in ways_out]
+    read = {text for test in choices for each in ast.walk(test) for text in _texts(each)}
+    changed = {text for each in own for text in _changed(each)}
+    return not read.isdisjoint(changed)
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        yield ast.unparse(node)
+
+
+def _changed(node: ast.AST) -> Iterator[str]:
+    """What a node may give another value, or change by a method."""
+    if isinstance(node, (ast.Name, ast.Attribute)) and not isinstance(node.ctx, ast.Load):
+        yield ast.unparse(node)
+    elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        yield ast.unparse(node.value)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield ast.unparse(node.func.value)
 
 
 def _is_endless(iterated: ast.expr) -> bool:

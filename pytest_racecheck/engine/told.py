@@ -1,11 +1,13 @@
 """Loops that work until another thread says stop, which may sleep meanwhile: ``while not stop.is_set(): work()``.
 
 Nothing that such a loop does ends it: no variable of its own, and nothing that its thread changes. So there is no need
-to see it do what it would really do while a sleeper sleeps.
+to see it do what it would really do while a sleeper sleeps. Unless it works on what there is an end of, the items of a
+queue or a list: whoever sleeps long enough expects all of them to be dealt with.
 """
 
 from __future__ import annotations
 
+import queue
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,26 +27,33 @@ if TYPE_CHECKING:
 FEW_LOOKS: Final = 8
 WATCHED: Final = 1_000
 
+#: What takes one of several things, and what waits for one.
+_TAKES: Final = frozenset(("pop", "popleft", "popitem", "popright", "remove", "discard", "next", "__next__"))
+_GETS: Final = frozenset(("get", "try-get", "file", "block"))
+
 #: While somebody sleeps, threads have done at least so much before they seem to do nothing else: what a sleep is to let
 #: others do first takes less, or the test would take seconds as it is. It takes less to see that they still do.
-FIRST: Final = WORK // 2
-NEXT: Final = WORK // 20
+FIRST: Final = 2 * WORK
+NEXT: Final = WORK // 4
 
 
 class Watch:
     """What a thread does from its operation ``begun`` on, to find out whether it works until it is told to stop.
 
     ``looks``: how often it has come to where each loop may end. ``looked_at``: what it touched there. ``changed``: what
-    it may have changed, there or elsewhere.
+    it may have changed, there or elsewhere. ``items``: of which containers it used one item, and which. ``takes``: it
+    works on what there is an end of.
     """
 
-    __slots__ = ("begun", "changed", "looked_at", "looks")
+    __slots__ = ("begun", "changed", "items", "looked_at", "looks", "takes")
 
     def __init__(self, begun: int) -> None:
         self.begun = begun
         self.looks: dict[tuple[int, Spot], int] = {}
         self.looked_at: set[object] = set()
         self.changed: set[object] = set()
+        self.items: dict[object, object] = {}
+        self.takes = False
 
     def note(self, me: ControlledThread, here: tuple[int, Spot] | None) -> None:
         """``me`` is about to do something, ``here`` where such a loop may end."""
@@ -56,9 +65,20 @@ class Watch:
             self.looked_at.add(touched)
         if me.kind != "read":
             self.changed.add(touched)
+        if is_memory:
+            another = me.item is not None and self.items.setdefault(touched, me.item) != me.item
+            self.takes = self.takes or another or resource.name in _TAKES
+        elif me.kind in _GETS:
+            self.takes = True
 
     def ends_by_itself(self) -> bool:
-        """Whether the thread changes what it looks at itself; of locks that matters only if there is nothing else."""
+        """Whether the loop seems to come to an end without being told to.
+
+        Or to the end of its work. The thread changes what it looks at itself; of locks that matters only if there is
+        nothing else.
+        """
+        if self.takes:
+            return True
         memory = {each for each in self.looked_at if type(each) is Location}
         return not self.changed.isdisjoint(memory or self.looked_at)
 
@@ -74,6 +94,7 @@ class Told(Timed):
         watch = me.watch = me.watch or Watch(me.ops)
         here = _told_at(sys._getframe(2))
         watch.note(me, here)
+        watch.takes = watch.takes or _is_in_queue(sys._getframe(2))
         if here is not None and watch.looks[here] >= FEW_LOOKS and not watch.ends_by_itself():
             me.watch = None
             me.turned = True
@@ -90,6 +111,15 @@ class Told(Timed):
         worked = self._worked(me)
         me.tired = me.ops + operations
         self._work = worked - WORK + operations
+
+
+def _is_in_queue(frame: FrameType | None) -> bool:
+    """Whether a thread is in a method of a queue."""
+    while frame is not None and not is_tested(frame.f_code.co_filename):
+        if frame.f_code.co_filename == queue.__file__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _told_at(frame: FrameType | None) -> tuple[int, Spot] | None:

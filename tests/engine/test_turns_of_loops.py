@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Body = Callable[["Engine"], object]
 
 #: Far fewer than a loop does that nobody cuts short: a million, or one each microsecond.
-FEW = 60_000
+FEW = 100_000
 
 
 def operations() -> int:

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 #: The last one is all of them by turns.
 STRATEGIES = ["random", "pct", "auto"]
+
+#: More than a thread deals with before it seems to do nothing else.
+ITEMS = 16_000
 
 
 class Table:
@@ -406,3 +410,89 @@ def test_two_pass_things_on_until_one_who_sleeps_says_stop(engine: Engine) -> No
             thread.join()
 
     engine.passes(body, strategy="random", interleavings=3, timeout=60.0)
+
+
+def from_a_queue() -> Callable[[], object]:
+    items: queue.Queue[int] = queue.Queue()
+    for number in range(ITEMS):
+        items.put(number)
+
+    def take() -> object:
+        try:
+            return items.get_nowait() + 1
+        except queue.Empty:
+            return None
+
+    return take
+
+
+def from_a_simple_queue() -> Callable[[], object]:
+    items: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(ITEMS):
+        items.put(number)
+
+    def take() -> object:
+        try:
+            return items.get(timeout=0.1) + 1
+        except queue.Empty:
+            return None
+
+    return take
+
+
+def from_a_deque() -> Callable[[], object]:
+    items = deque(range(ITEMS))
+    return lambda: items.popleft() + 1 if items else None
+
+
+@pytest.mark.parametrize("source", [from_a_queue, from_a_simple_queue, from_a_deque])
+def test_all_items_are_dealt_with_before_who_sleeps_for_long_says_stop(
+    engine: Engine, source: Callable[[], Callable[[], object]]
+) -> None:
+    def body() -> None:
+        stop, take = threading.Event(), source()
+        done: list[object] = []
+
+        def work() -> None:
+            while not stop.is_set():
+                taken = take()
+                if taken is None:
+                    time.sleep(0.01)
+                else:
+                    done.append(taken)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(5)
+        stop.set()
+        thread.join()
+        assert len(done) == ITEMS
+
+    engine.passes(body, strategy="random", interleavings=2, timeout=60.0)
+
+
+def test_so_is_work_that_a_choice_in_the_loop_puts_an_end_to(engine: Engine) -> None:
+    class Work:
+        left = 0
+        done = 0
+
+    def body() -> None:
+        stop = threading.Event()
+        Work.left, Work.done = ITEMS, 0
+
+        def work() -> None:
+            while not stop.is_set():
+                if Work.left > 0:
+                    Work.left -= 1
+                    Work.done += 1
+                else:
+                    time.sleep(0.01)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(5)
+        stop.set()
+        thread.join()
+        assert Work.done == ITEMS
+
+    engine.passes(body, strategy="random", interleavings=2, timeout=60.0)
