@@ -285,11 +285,14 @@ class Confirmation:
             return Candidate(schedule, again.preemptions)
 
         attempts = Attempts(attempt, self._settings.shrink)
-        # Mostly one switch is enough, between two accesses to memory; the others come from waiting for the world.
-        for deviation in sorted(found.marked, key=lambda deviation: deviation[0][1] not in MEMORY):
-            single = attempts.run((deviation,))
-            if single is not None and single.fails:
-                return (deviation,)
+        # Mostly one switch is enough, between two accesses to memory; the others come from waiting for the world. To
+        # whom may depend on those: a thread can't go on before it is started.
+        threads = sorted({mark[0] for mark, _ in found.marked} | {target for _, target in found.marked})
+        for mark, target in sorted(found.marked, key=lambda deviation: deviation[0][1] not in MEMORY):
+            for other in (target, *(each for each in threads if each not in (mark[0], target))):
+                single = attempts.run(((mark, other),))
+                if single is not None and single.fails:
+                    return ((mark, other),)
         return remove(Candidate(found.marked, found.preemptions), attempts).schedule
 
     def _found_again(self, failed: Run, seconds: float) -> Iterator[Run]:
