@@ -166,7 +166,9 @@ def _stale(first: Event, other: Event, use: Event, *, fresh: bool) -> tuple[str,
     mine = first.thread
     if use.writes and not fresh:
         is_its_like = other.line == use.line or first.kind == "update"
-        if nothing_yet and is_its_like and not goes_in and (checked or links.in_order(first, use)):
+        # What was made because nothing was there may go by the name of what was read.
+        made = nothing_yet and (not goes_in or links.decides(first, use))
+        if made and is_its_like and (checked or links.in_order(first, use)):
             text = f"{mine} found nothing at {place(first)}; before it wrote at {place(use)}, {did(other)}, too."
             return DOUBLE_INITIALISATION, text
         if goes_in and first.before not in _FLAGS:
@@ -242,7 +244,7 @@ def _iteration(around: _Around, before: list[Event], identity: int, trace: Trace
     if first is None or again is None or first.line != again.line:
         return
     writes = [e for e in around.between if e.conflicts(first) and e.writes]
-    told = trace.thrower == first.thread and _CHANGED_SIZE.search(trace.thrown_text)
+    told = _CHANGED_SIZE.search(trace.thrown_text)  # the test may have caught it, and failed elsewhere
     if writes and (told or (first is before[-1] and all(each.kind == "update" for each in writes))):
         text = f"{first.thread} goes through it at {place(first)}; meanwhile {did(writes[-1])}."
         yield Clash([first, writes[-1], again], text, ITERATION, (-1, 0, again.n - first.n))

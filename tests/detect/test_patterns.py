@@ -256,6 +256,25 @@ def test_double_initialisation(program: Program) -> None:
     assert found.name == "double initialisation"
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "def f(self):\n    made = self.x\n    if made is None:\n        made = make()\n        self.x = made\n",
+        "def f(self):\n    made = self.x\n    if made:\n        return made\n    made = make()\n    self.x = made\n",
+    ],
+    indirect=True,
+    ids=["inside", "below"],
+)
+def test_what_was_made_may_go_by_the_name_of_what_was_read(program: Program) -> None:
+    theirs = program.at("self.x = made", "self.x", "T2", "write", before="None", after="<A>")
+    found = clash(
+        program.at("made = self.x", "self.x", "T1", "read", before="None"),
+        theirs,
+        replace(theirs, thread="T1", before="<A>"),
+    )
+    assert found.name == "double initialisation"
+
+
 @source("def f(self, k):\n    self.x[k] = self.x.get(k, 0) + 1\n")
 def test_a_count_that_begins_at_nothing_is_no_initialisation(program: Program) -> None:
     def put(thread: str, before: str) -> Event:
@@ -270,13 +289,14 @@ def test_a_count_that_begins_at_nothing_is_no_initialisation(program: Program) -
     ("kind", "thrown", "name"),
     [("update", "", True), ("write", "changed size during iteration", True), ("write", "", False)],
 )
-def test_iterate_while_mutating(program: Program, kind: str, thrown: str, name: bool) -> None:
+@pytest.mark.parametrize("thrower", ["T1", "main"])
+def test_iterate_while_mutating(program: Program, kind: str, thrown: str, name: bool, thrower: str) -> None:
     found = clash(
         program.at("for", "self.x", "T1", "read", call="iter", before="[0]"),
         program.at("append", "self.x", "T2", kind, before="[0]", after="[0, 1]"),
         program.at("for", "self.x", "T1", "read", call="iter", before="[0, 1]"),
-        thrower="T1",
-        thrown="RuntimeError",
+        thrower=thrower,
+        thrown="RuntimeError" if thrower == "T1" else "AssertionError",
         thrown_text=thrown,
     )
     assert (found.name == "iterate while mutating") is name
