@@ -37,6 +37,7 @@ MISSING: Final = object()
 mro_of: Final = type.__dict__["__mro__"].__get__
 names_of_class: Final = type.__dict__["__dict__"].__get__
 _plain_getattribute = object.__getattribute__
+_ask_type: Final = type.__getattribute__
 _HEAP_TYPE: Final = 1 << 9
 _flags = type.__dict__["__flags__"].__get__
 #: Methods that comparing, adding, testing, searching and unpacking call.
@@ -111,6 +112,9 @@ def remembered(cls: type) -> dict[str, int]:
     number = id(cls)
     names = _kinds.get(number)
     if names is None:
+        # 3.11 has types that are not made ready before somebody asks them for something, and crashes on what
+        # abstract classes do with these (that of ``code.co_lines()``, say).
+        _ask_type(cls, "__name__")
         names = _kinds[number] = {}
         _watched[number] = weakref.ref(cls, functools.partial(_forget, number, _kinds, _watched))
     return names

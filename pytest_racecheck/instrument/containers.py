@@ -98,7 +98,8 @@ def container_of(obj: object, depth: int = 3) -> object | None:
     try:
         category = kinds[id(cls)]["[container]"]
     except KeyError:
-        category = remembered(cls)["[container]"] = _category(cls)
+        known = remembered(cls)
+        category = known["[container]"] = _category(cls)
     if category == CONTAINER:
         return obj
     return next(_inside(obj, depth), None) if category == LOOKS_INTO else None
@@ -161,7 +162,8 @@ def may_hide_containers(obj: object) -> bool:
     try:
         return bool(kinds[id(cls)]["[hides]"])
     except KeyError:
-        remembered(cls)["[hides]"] = hides = not issubclass(cls, _IMMUTABLE) and not is_iterator(obj)
+        known = remembered(cls)
+        known["[hides]"] = hides = not issubclass(cls, _IMMUTABLE) and not is_iterator(obj)
         return hides
 
 
@@ -179,7 +181,8 @@ def items_of(obj: object, method: str) -> int:
     try:
         return kinds[id(cls)][f"[{method}]"]
     except KeyError:
-        remembered(cls)[f"[{method}]"] = result = _items(cls, method)
+        known = remembered(cls)
+        known[f"[{method}]"] = result = _items(cls, method)
         return result
 
 

@@ -7,6 +7,8 @@ import dis
 import importlib
 import inspect
 import itertools
+import subprocess
+import sys
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -334,3 +336,15 @@ def test_how_deep_the_stack_is_follows_from_the_code() -> None:
         assert len(stack.depths(code)) > len(list(dis.get_instructions(code))) * 0.9  # some are never come to
         count += 1
     assert count > 500
+
+
+@pytest.mark.parametrize("use", ["container_of(lines)", "may_hide_containers(lines)", "items_of(lines, '__getitem__')"])
+def test_types_that_nobody_has_asked_for_anything_yet(use: str) -> None:
+    program = (
+        "from pytest_racecheck.instrument.containers import *",
+        "lines = (lambda: 0).__code__.co_lines()",
+        use,
+    )
+    command = [sys.executable, "-c", "\n".join(program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
