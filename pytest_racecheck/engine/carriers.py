@@ -26,7 +26,7 @@ _gettrace, _getprofile = sys.gettrace, sys.getprofile
 _get_asyncgen_hooks, _get_coroutine_depth = sys.get_asyncgen_hooks, sys.get_coroutine_origin_tracking_depth
 
 #: Tests with more threads than this have the rest of them started by the system.
-MOST: Final = 64
+MOST: Final = 256
 
 
 class Handle:
