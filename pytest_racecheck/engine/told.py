@@ -28,7 +28,7 @@ FEW_LOOKS: Final = 8
 WATCHED: Final = 1_000
 
 #: What takes one of several things, and what waits for one.
-_TAKES: Final = frozenset(("pop", "popleft", "popitem", "popright", "remove", "discard", "next", "__next__"))
+_TAKES: Final = frozenset(("pop", "popleft", "popitem", "remove", "discard", "next"))
 _GETS: Final = frozenset(("get", "try-get", "file", "block"))
 
 #: While somebody sleeps, threads have done at least so much before they seem to do nothing else: what a sleep is to let
@@ -66,7 +66,8 @@ class Watch:
         if me.kind != "read":
             self.changed.add(touched)
         if is_memory:
-            another = me.item is not None and self.items.setdefault(touched, me.item) != me.item
+            # One whose number can't be told may be another one each time.
+            another = resource.name == "[]" and (me.item is None or self.items.setdefault(touched, me.item) != me.item)
             self.takes = self.takes or another or resource.name in _TAKES
         elif me.kind in _GETS:
             self.takes = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 STRATEGIES = ["random", "pct", "auto"]
 
 #: More than a thread deals with before it seems to do nothing else.
-ITEMS = 16_000
+ITEMS = 24_000
 
 
 class Table:
@@ -412,54 +413,68 @@ def test_two_pass_things_on_until_one_who_sleeps_says_stop(engine: Engine) -> No
     engine.passes(body, strategy="random", interleavings=3, timeout=60.0)
 
 
-def from_a_queue() -> Callable[[], object]:
+def from_a_queue(done: list[int]) -> Callable[[], None]:
     items: queue.Queue[int] = queue.Queue()
     for number in range(ITEMS):
         items.put(number)
 
-    def take() -> object:
+    def take() -> None:
         try:
-            return items.get_nowait() + 1
+            done.append(items.get_nowait())
         except queue.Empty:
-            return None
+            time.sleep(0.01)
 
     return take
 
 
-def from_a_simple_queue() -> Callable[[], object]:
+def from_a_simple_queue(done: list[int]) -> Callable[[], None]:
     items: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(ITEMS):
         items.put(number)
 
-    def take() -> object:
-        try:
-            return items.get(timeout=0.1) + 1
-        except queue.Empty:
-            return None
+    def take() -> None:
+        with contextlib.suppress(queue.Empty):
+            done.append(items.get(timeout=0.1))
 
     return take
 
 
-def from_a_deque() -> Callable[[], object]:
+def from_a_deque(done: list[int]) -> Callable[[], None]:
     items = deque(range(ITEMS))
-    return lambda: items.popleft() + 1 if items else None
+    return lambda: done.append(items.popleft()) if items else time.sleep(0.01)
 
 
-@pytest.mark.parametrize("source", [from_a_queue, from_a_simple_queue, from_a_deque])
+def from_an_iterator(done: list[int]) -> Callable[[], None]:
+    items = iter(range(ITEMS))
+
+    def take() -> None:
+        try:
+            done.append(next(items))
+        except StopIteration:
+            time.sleep(0.01)
+
+    return take
+
+
+def one_after_the_other(done: list[int]) -> Callable[[], None]:
+    items = list(range(ITEMS))
+    return lambda: done.append(items[len(done)]) if len(done) < ITEMS else time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "source", [from_a_queue, from_a_simple_queue, from_a_deque, from_an_iterator, one_after_the_other]
+)
 def test_all_items_are_dealt_with_before_who_sleeps_for_long_says_stop(
-    engine: Engine, source: Callable[[], Callable[[], object]]
+    engine: Engine, source: Callable[[list[int]], Callable[[], None]]
 ) -> None:
     def body() -> None:
-        stop, take = threading.Event(), source()
-        done: list[object] = []
+        stop = threading.Event()
+        done: list[int] = []
+        take = source(done)
 
         def work() -> None:
             while not stop.is_set():
-                taken = take()
-                if taken is None:
-                    time.sleep(0.01)
-                else:
-                    done.append(taken)
+                take()
 
         thread = threading.Thread(target=work)
         thread.start()
