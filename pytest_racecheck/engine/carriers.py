@@ -165,7 +165,7 @@ class Carriers:
         self._needed: int | None = 0 if CAN_BE else None
 
     def may_be_needed(self, threads: int) -> None:
-        """As many ``threads`` have lived at a time."""
+        """A run has started so many ``threads``."""
         if self._needed is not None:
             self._needed = max(self._needed, min(threads, MOST))
 
@@ -174,16 +174,14 @@ class Carriers:
 
         Which of them carries which thread, and so the identifiers of these, is then for the schedule to determine.
         """
-        if self._needed is None:
-            return
-        while len(self._idle) < self._needed:
-            carrier = Carrier(self, self._started)
-            self._started += 1
-            if not carrier.is_usable:
-                carrier.end()
-                self.abolish()
-                return
-            self._idle.append(carrier)
+        try:
+            while self._needed is not None and len(self._idle) < self._needed:
+                self._idle.append(Carrier(self, self._started))
+                self._started += 1
+        except RuntimeError:  # the system has no more to give; where the test gets none, it is told so itself
+            self.abolish()
+        if not all(each.is_usable for each in self._idle):
+            self.abolish()
         self._idle.sort(key=_number)
 
     def take(self) -> Carrier | None:

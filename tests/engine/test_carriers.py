@@ -298,3 +298,16 @@ def test_what_the_test_puts_in_place_of_functions_is_for_itself(
         assert len(done) == 2
 
     engine.passes(body, strategy="random", interleavings=5)
+
+
+@needs_carriers
+def test_threads_that_the_system_refuses_are_not_carried(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[int] = []
+
+    def refuse(*_: object, **__: object) -> None:
+        refused.append(1)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(carriers, "_start", refuse)
+    engine.passes(lambda: engine.together(int, int), strategy="random", interleavings=5)
+    assert refused == [1]
