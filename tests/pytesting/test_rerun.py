@@ -130,18 +130,16 @@ def test_who_calls_the_function_in_place_of_pytest_does_so_in_each_interleaving(
 
 
 def test_pytest_is_told_of_what_the_function_returns(pytester: pytest.Pytester) -> None:
-    result = run(
-        pytester,
-        """
-        @pytest.mark.race
+    source = """
+        {}
         def test_it(tmp_path):
             assert tmp_path.exists()
             return 1
-        """,
-        "-Wdefault",
-    )
-    result.assert_outcomes(passed=1, warnings=1)
-    result.stdout.fnmatch_lines(["*PytestReturnNotNoneWarning: *test_it returned <class 'int'>*"])
+        """
+    marked, plain = (run(pytester, source.format(mark), "-Wdefault") for mark in ("@pytest.mark.race", ""))
+    assert marked.parseoutcomes() == plain.parseoutcomes()
+    assert plain.parseoutcomes().keys() & {"warnings", "warning", "failed"}, "which of them depends on pytest's version"
+    marked.stdout.fnmatch_lines(["*return* None*"])
 
 
 @pytest.mark.parametrize(
