@@ -391,6 +391,7 @@ class Runner:
             self._instrumentation = None
         self._memory.close()
         unseen.forget()
+        registry.importing = None
         lock_origin.forget()
         FILE_SYSTEM.forget()
         late.close_all()
