@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from pytest_racecheck import instrument
 from pytest_racecheck.engine import current, older, real
 from pytest_racecheck.engine.clock import Origin
 from pytest_racecheck.engine.environment import Environment
@@ -14,19 +13,13 @@ from pytest_racecheck.engine.errors import HangFailure, Unwind, forget_frames
 from pytest_racecheck.engine.hang import ControlledRun
 from pytest_racecheck.engine.judgement import judge
 from pytest_racecheck.engine.lookout import LOOKOUT
-from pytest_racecheck.engine.memory import Memory
 from pytest_racecheck.engine.points import FUTILE
 from pytest_racecheck.engine.run import Run
 from pytest_racecheck.engine.scheduler import Scheduler
+from pytest_racecheck.engine.sight import Sight
 from pytest_racecheck.engine.standstill import explain, find_ring
 from pytest_racecheck.engine.watchdog import WATCHDOG
-from pytest_racecheck.instrument import outsiders, registry, unseen
-from pytest_racecheck.instrument.audit import Audit
 from pytest_racecheck.primitives import late
-from pytest_racecheck.primitives import origin as lock_origin
-from pytest_racecheck.primitives.files import FILE_SYSTEM
-from pytest_racecheck.primitives.lock import Lock
-from pytest_racecheck.primitives.rlock import RLock
 
 if TYPE_CHECKING:
     from pytest_racecheck.detect.deadlock import Diagnosis
@@ -56,15 +49,11 @@ class Runner:
         self._world = world
         self._environment = Environment(seed)
         self.carriers = self._environment.carriers
-        self._memory = Memory(gil=settings.model == "gil")
-        self._instrumentation: instrument.Instrumentation | None = None
+        self._sight = Sight(settings)
         self._origin = Origin()
         self._begun = False
         self._scheduler: Scheduler | None = None
         self._target: ControlledRun
-        self._audit = Audit(instrument.Scope(settings.include, settings.exclude))
-        self._audited = False
-        self._model = settings.model
         self._diagnosis: Diagnosis | None = None
         self._recording: Recording | None = None
         self._skipped = ""
@@ -76,28 +65,16 @@ class Runner:
 
     def open(self) -> None:
         """Takes hold of the process. Raises InstrumentationError when nothing could be seen here."""
-        self._instrumentation = instrument.create()
+        self._sight.prepare(WATCHDOG.allow)
         WATCHDOG.start()
         self._environment.open()
         late.open_all()
         LOOKOUT.open()
-        registry.importing = WATCHDOG.allow
-        self._open_instrumentation()
-
-    def _open_instrumentation(self) -> None:
-        assert self._instrumentation is not None
-        opportunity = self._memory.switch_opportunity if self._model == "gil" else None
-        self._instrumentation.open(self._audit.scope, self._memory.access, opportunity)
-        # Code that runs for the first time is looked at, which takes room on the stack. What gives locks back must not
-        # do so first at the end of it, where a recursion of the test's was stopped.
-        for lock in (Lock(), RLock()):
-            with lock:
-                pass
+        self._sight.open()
 
     def lend(self) -> Environment:
         """Sees nothing until `take_back`: between two runs, another kind of run is to have the process."""
-        assert self._instrumentation is not None
-        self._instrumentation.close()
+        self._sight.close()
         self.carriers.drop()
         self._environment.processor.share(True)
         return self._environment
@@ -105,20 +82,11 @@ class Runner:
     def take_back(self) -> None:
         """The end of `lend`."""
         self._environment.processor.share(False)
-        self._audited = False
-        self._open_instrumentation()
+        self._sight.open()
 
     def use_model(self, model: str) -> None:
         """Where threads may be switched from the next run on: "python" or "gil"."""
-        if model != self._model:
-            assert self._instrumentation is not None
-            self._model = model
-            self._memory.gil = model == "gil"
-            self._audited = False
-            unseen.forget()
-            self._audit.gaps.clear()  # a run that failed calls what makes its message
-            self._instrumentation.close()
-            self._open_instrumentation()
+        self._sight.use_model(model)
 
     def begin(
         self,
@@ -134,10 +102,8 @@ class Runner:
         ``audited``: the run's ``gaps`` tell what this and earlier ones do that is not modelled. ``futile``: what is
         done in vain before that counts as a livelock.
         """
-        assert self._instrumentation is not None
         self._environment.begin_run()
         self.carriers.prepare()
-        self._memory.begin_run()
         self._recording = recording
         strategy.begin()
         observer: Observer | None = recording or strategy.observer
@@ -145,7 +111,7 @@ class Runner:
         if self.watching is not None:
             self._watcher, number = self.watching
             observer = self._watcher.begin(observer, number)
-        self._memory.observer = observer
+        self._sight.begin_run(observer)
         self._diagnosis = None
         scheduler = Scheduler(
             strategy,
@@ -160,12 +126,7 @@ class Runner:
         self._scheduler = scheduler
         current.concurrent = False
         current.thread = scheduler.main
-        if audited is not self._audited:
-            self._audited = audited
-            unseen.auditor = self._audit if audited else None
-            self._instrumentation.audit(unseen.auditor)
-            if audited:
-                self._audit.gaps.update(self.outsiders())
+        self._sight.audit(audited, self._controlled)
         self.thread_begins(scheduler.main)
         self._target = ControlledRun(scheduler)
         # A test that nobody marked may take its time, as ever, as long as it is run once.
@@ -178,12 +139,7 @@ class Runner:
 
         ``alone``: accesses to memory, but no locks.
         """
-        self._memory.every_access = counts
-        if alone:
-            return
-        lock_origin.Origin.every = counts
-        if counts:
-            FILE_SYSTEM.origin.shared = lock_origin.Origin.outside.observed = True
+        self._sight.every_access_counts(counts, alone=alone)
 
     def call(self, *, set_up: bool) -> Run:
         """Runs the test body, after setting the world up if asked, and tears down what may fail then.
@@ -266,10 +222,10 @@ class Runner:
             threads=len(scheduler.threads),
             trace=hash(tuple(sorted((thread.path, thread.state_hash) for thread in scheduler.threads))),
             napped=scheduler.napped,
-            known=self._memory.shared_accesses + lock_origin.Origin.learnt,
+            known=self._sight.known,
             uncontrolled=tuple(sorted(scheduler.external.places)),
             taken=scheduler.external.taken,
-            gaps=(*self._audit.gaps, *unseen.gaps()),
+            gaps=self._sight.gaps,
             recording=self._recording,
             skipped=self._skipped,
         )
@@ -284,13 +240,11 @@ class Runner:
 
     def thread_begins(self, thread: ControlledThread) -> None:
         """Instrumentation by thread."""
-        assert self._instrumentation is not None
-        self._instrumentation.enter_thread()
+        self._sight.enter_thread()
 
     def thread_ends(self, thread: ControlledThread) -> None:
         """Instrumentation by thread."""
-        if self._instrumentation is not None:  # else a thread that was lost, of an item that is over
-            self._instrumentation.leave_thread()
+        self._sight.leave_thread()
 
     def stuck(self, baton: Baton) -> None:
         """The threads are still where they got stuck: the moment to look at them."""
@@ -339,12 +293,15 @@ class Runner:
 
     def outsiders(self) -> set[str]:
         """What threads that are not controlled do at this moment, as gaps of a proof."""
+        return self._sight.outsiders(self._controlled())
+
+    def _controlled(self) -> list[int | None]:
         threads = [] if self._scheduler is None else self._scheduler.threads
-        return set(outsiders.gaps(self._audit.scope, {real.get_ident(), *(thread.ident for thread in threads)}))
+        return [real.get_ident(), *(thread.ident for thread in threads)]
 
     def survivors(self) -> list[Survivor]:
         """What the first run wrote, which outlives it, and none of those since did. To be asked between runs."""
-        return self._memory.survivors()
+        return self._sight.survivors()
 
     def may_leak(self) -> bool:
         """Whether the run, which was watched, has threads that are alive or locks that are held now."""
@@ -358,7 +315,6 @@ class Runner:
         scheduler = self._scheduler
         if scheduler is None:
             return
-        assert self._instrumentation is not None
         scheduler.main_continues()
         scheduler.unwind()
         for thread in scheduler.threads:
@@ -386,14 +342,7 @@ class Runner:
     def _let_go(self) -> None:
         current.thread = None
         current.concurrent = False
-        if self._instrumentation is not None:
-            self._instrumentation.close()
-            self._instrumentation = None
-        self._memory.close()
-        unseen.forget()
-        registry.importing = None
-        lock_origin.forget()
-        FILE_SYSTEM.forget()
+        self._sight.end()
         late.close_all()
         self._environment.close()
 
